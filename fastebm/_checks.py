@@ -1,0 +1,141 @@
+"""Arguments in, clean values or a one-sentence error out.
+
+Every public function checks here what it was given before compiled code runs. Each check is named by what it returns,
+takes the value and the argument's name, and raises with the value seen, the value wanted and the next move.
+"""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+RNGLike = int | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
+
+
+class FastebmWarning(UserWarning):
+    """Something deserves the user's attention; the message names the action."""
+
+
+def array(values: ArrayLike, name: str) -> FloatArray:
+    """`values` as a C-contiguous float64 array; complex, text and ragged input is refused."""
+    try:
+        given = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths; pass a rectangular array of numbers.") from None
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {given.dtype}; pass real numbers, for example {name}.astype(float).")
+    return np.ascontiguousarray(given, dtype=np.float64).reshape(given.shape)
+
+
+def finite_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """`array` of finite numbers, of the given shape if there is one."""
+    checked = array(values, name)
+    if shape is not None and checked.shape != shape:
+        raise ValueError(f"{name} has shape {checked.shape}; pass an array of shape {shape}.")
+    if not np.isfinite(checked).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(checked))[0])
+        raise ValueError(
+            f"{name}{list(where) if where else ''} is {checked[where]}; "
+            "remove or fill in the values that are not finite."
+        )
+    return checked
+
+
+def points(X: ArrayLike, dim: int, name: str = "X") -> tuple[FloatArray, bool]:
+    """Points as an array (n, dim), and whether a single point (dim,) was given."""
+    given = array(X, name)
+    if given.ndim not in (1, 2) or given.shape[-1] != dim:
+        raise ValueError(
+            f"{name} has shape {given.shape}, but this energy has dim={dim}; "
+            f"pass an array of shape (n, {dim}) or ({dim},)."
+        )
+    return given.reshape(-1, dim), given.ndim == 1
+
+
+def data(X: ArrayLike, dim: int, domain: FloatArray | None = None, name: str = "data") -> FloatArray:
+    """Observed points (n, dim), n >= 1, all finite and inside the domain."""
+    rows = points(X, dim, name)[0]
+    if len(rows) == 0:
+        raise ValueError(f"{name} has no rows; pass at least one point of dimension {dim}.")
+    finite_array(rows, name)
+    if domain is not None:
+        outside = ((rows < domain[:, 0]) | (rows > domain[:, 1])).any(axis=1)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise ValueError(
+                f"{name}[{row}] is {rows[row].tolist()}, outside the energy's domain {domain.tolist()}; "
+                "remove the point or widen the domain."
+            )
+    return rows
+
+
+def count(value: Any, name: str, minimum: int = 1) -> int:
+    """A whole number of at least `minimum`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
+        raise ValueError(f"{name} is {value!r}; pass a whole number of at least {minimum}.")
+    return int(value)
+
+
+def real(value: Any, name: str) -> float:
+    """A finite number."""
+    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}; pass a finite number.")
+    return float(value)
+
+
+def positive(value: Any, name: str) -> float:
+    """A finite number above zero."""
+    if not isinstance(value, numbers.Real) or not 0.0 < value < math.inf:
+        raise ValueError(f"{name} is {value!r}; pass a finite number above 0.")
+    return float(value)
+
+
+def fraction(value: Any, name: str) -> float:
+    """A number strictly between 0 and 1."""
+    if not isinstance(value, numbers.Real) or not 0.0 < value < 1.0:
+        raise ValueError(f"{name} is {value!r}; pass a number strictly between 0 and 1.")
+    return float(value)
+
+
+def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
+    """One of the allowed words."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, allowed))}.")
+    return str(value)
+
+
+def box(bounds: Any, dim: int, name: str = "bounds") -> FloatArray | None:
+    """Walls (dim, 2) with lower < upper in each row, infinite entries allowed; None where there is no wall."""
+    if bounds is None:
+        return None
+    walls = array(bounds, name)
+    if walls.shape != (dim, 2):
+        raise ValueError(f"{name} has shape {walls.shape}; pass {dim} pairs (lower, upper), one per coordinate.")
+    for i, (lower, upper) in enumerate(walls):
+        if not lower < upper:
+            raise ValueError(f"{name}[{i}] is ({lower}, {upper}); the lower end must be below the upper one.")
+    return None if np.isinf(walls).all() else walls
+
+
+def seed(rng: RNGLike) -> int:
+    """The whole number that stands for `rng` (SPEC 7): passed as `rng` again, it gives the same results.
+
+    None draws fresh entropy from the operating system; a Generator or BitGenerator is advanced by one draw.
+    """
+    if rng is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
+        if rng < 0:
+            raise ValueError(f"rng is {rng}; pass a whole number of at least 0 as a seed.")
+        return int(rng)
+    if isinstance(rng, np.random.SeedSequence):
+        return int(rng.generate_state(1, np.uint64)[0])
+    if isinstance(rng, np.random.BitGenerator):
+        rng = np.random.Generator(rng)
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63))
+    raise TypeError(f"rng is a {type(rng).__name__}; pass None, a seed or a numpy.random.Generator.")

@@ -1,0 +1,268 @@
+"""Arithmetic of energies: sums, multiples, walls and noisy observation. Each makes a program of the programs of its parts."""
+
+import functools
+from typing import Any, Self
+
+import numpy as np
+
+from fastebm import _checks
+from fastebm._checks import FloatArray
+from fastebm.energies import programs
+from fastebm.energies.energy import Energy
+from fastebm.energies.programs import Program
+
+
+class Sum(Energy):
+    """E1(x) + E2(x): the product of experts p1(x) p2(x) / Z. Parameters that share a name get _1 and _2 behind it.
+
+    References
+    ----------
+    G. E. Hinton (2002), Training products of experts by minimizing contrastive divergence,
+    doi:10.1162/089976602760128018.
+    """
+
+    def __init__(self, first: Energy, second: Energy) -> None:
+        if first.dim != second.dim:
+            raise ValueError(
+                f"{first.name} has dim={first.dim} and {second.name} has dim={second.dim}; "
+                "add energies of the same dimension."
+            )
+        shared = first.shapes.keys() & second.shapes.keys()
+        theta = {
+            f"{key}_{place}" if key in shared else key: value
+            for place, part in ((1, first), (2, second))
+            for key, value in part.unpack().items()
+        }
+        self.parts = (first, second)
+        program = _sum_program(first.program, second.program)
+        domain = _intersection(first.domain, second.domain)
+        super().__init__(program, theta, domain=domain, name=f"({first.name} + {second.name})")
+
+    @property
+    def packed(self) -> FloatArray:
+        return np.concatenate([part.packed for part in self.parts])
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "sum", "parts": [part.describe() for part in self.parts]}
+
+    def _replaced(self, **attributes: Any) -> Self:
+        if "theta" in attributes:
+            cut = self.parts[0].n_params
+            pieces = (attributes["theta"][:cut], attributes["theta"][cut:])
+            attributes["parts"] = tuple(part.with_theta(theta) for part, theta in zip(self.parts, pieces, strict=True))
+        return super()._replaced(**attributes)
+
+
+class _Wrapped(Energy):
+    """An energy made of one other, whose parameters it has."""
+
+    def __init__(self, part: Energy, program: Program, data: FloatArray, domain: FloatArray | None, name: str) -> None:
+        self.part = part
+        super().__init__(program, part.unpack(), data=data, domain=domain, name=name)
+
+    @property
+    def packed(self) -> FloatArray:
+        return np.concatenate([self.part.packed, self.data])
+
+    def _replaced(self, **attributes: Any) -> Self:
+        if "theta" in attributes:
+            attributes["part"] = self.part.with_theta(attributes["theta"])
+        return super()._replaced(**attributes)
+
+
+class Tempered(_Wrapped):
+    """beta * E(x), beta > 0: the density p(x)**beta, flatter for beta < 1. Another beta compiles nothing."""
+
+    def __init__(self, part: Energy, beta: float) -> None:
+        self.beta = _checks.positive(beta, "beta")
+        super().__init__(part, _tempered_program(part.program), np.array([self.beta]), part.domain, f"{beta:g} * {part.name}")
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "tempered", "beta": self.beta, "part": self.part.describe()}
+
+
+class Walled(_Wrapped):
+    """E(x) inside walls (dim, 2), +inf outside; other walls compile nothing."""
+
+    def __init__(self, part: Energy, walls: FloatArray) -> None:
+        domain = _intersection(part.domain, walls)
+        super().__init__(part, _walled_program(part.program), walls.T.ravel(), domain, part.name)
+
+    def describe(self) -> dict[str, Any]:
+        walls = [[None if np.isinf(end) else end for end in pair] for pair in self.data.reshape(2, -1).T.tolist()]
+        return {"type": "walled", "walls": walls, "part": self.part.describe()}
+
+
+class Observed(_Wrapped):
+    """E(x) + |y - x|**2 / (2 noise**2) as an energy of (x, y): the posterior of x given y seen through normal noise.
+
+    Its dimension is twice that of E: coordinates dim to 2 dim - 1 hold y, and a sampler leaves them where they are.
+    """
+
+    def __init__(self, part: Energy, noise: float) -> None:
+        self.noise = _checks.positive(noise, "noise")
+        walls = None if part.domain is None else np.vstack([part.domain, [[-np.inf, np.inf]] * part.dim])
+        super().__init__(
+            part, _observed_program(part.program), np.array([self.noise**-2]), walls, f"posterior of {part.name}"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "observed", "noise": self.noise, "part": self.part.describe()}
+
+
+def _intersection(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
+    if first is None or second is None:
+        return second if first is None else first
+    both = np.column_stack([np.maximum(first[:, 0], second[:, 0]), np.minimum(first[:, 1], second[:, 1])])
+    return _checks.box(both, len(both), "the common domain")
+
+
+def _key(kind: str, *parts: Program) -> str | None:
+    keys = [part.key for part in parts]
+    return None if None in keys else f"{kind}({'; '.join(map(str, keys))})"
+
+
+@functools.lru_cache(maxsize=256)
+def _sum_program(first: Program, second: Program) -> Program:
+    cut, cut_theta = first.n_packed, first.n_params
+
+    def energy() -> Any:
+        one, other = first.energy.pointer, second.energy.pointer
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            more = np.empty(len(out))
+            one(x, packed[:cut], out)
+            other(x, packed[cut:], more)
+            for l in range(len(out)):
+                out[l] += more[l]
+
+        return tile_energy
+
+    def grad() -> Any:
+        one, other = first.grad.pointer, second.grad.pointer
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            more = np.empty(out.shape)
+            one(x, packed[:cut], out)
+            other(x, packed[cut:], more)
+            for i in range(out.shape[0]):
+                for l in range(out.shape[1]):
+                    out[i, l] += more[i, l]
+
+        return tile_grad
+
+    def grad_theta() -> Any:
+        one, other = first.grad_theta.pointer, second.grad_theta.pointer
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            one(x, packed[:cut], weights, out[:cut_theta])
+            other(x, packed[cut:], weights, out[cut_theta:])
+
+        return tile_grad_theta
+
+    return programs.build(
+        first.dim, first.n_params + second.n_params, first.n_packed + second.n_packed,
+        "sum", _key("sum", first, second), energy, grad, grad_theta,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _tempered_program(part: Program) -> Program:
+    cut, n_params = part.n_packed, part.n_params
+
+    def energy() -> Any:
+        inner = part.energy.pointer
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            inner(x, packed[:cut], out)
+            for l in range(len(out)):
+                out[l] *= packed[cut]
+
+        return tile_energy
+
+    def grad() -> Any:
+        inner = part.grad.pointer
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            inner(x, packed[:cut], out)
+            for i in range(out.shape[0]):
+                for l in range(out.shape[1]):
+                    out[i, l] *= packed[cut]
+
+        return tile_grad
+
+    def grad_theta() -> Any:
+        inner = part.grad_theta.pointer
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            scaled = np.empty(len(weights))
+            for l in range(len(weights)):
+                scaled[l] = packed[cut] * weights[l]
+            inner(x, packed[:cut], scaled, out[:n_params])
+
+        return tile_grad_theta
+
+    return programs.build(part.dim, n_params, cut + 1, "tempered", _key("tempered", part), energy, grad, grad_theta)
+
+
+@functools.lru_cache(maxsize=256)
+def _walled_program(part: Program) -> Program:
+    cut, dim = part.n_packed, part.dim
+
+    def energy() -> Any:
+        inner = part.energy.pointer
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            inner(x, packed[:cut], out)
+            for i in range(dim):
+                lower, upper = packed[cut + i], packed[cut + dim + i]
+                for l in range(len(out)):
+                    out[l] = out[l] if lower <= x[i, l] <= upper else np.inf
+
+        return tile_energy
+
+    def grad() -> Any:
+        inner = part.grad.pointer
+        return lambda x, packed, out: inner(x, packed[:cut], out)
+
+    def grad_theta() -> Any:
+        inner = part.grad_theta.pointer
+        return lambda x, packed, weights, out: inner(x, packed[:cut], weights, out)
+
+    return programs.build(dim, part.n_params, cut + 2 * dim, "walled", _key("walled", part), energy, grad, grad_theta)
+
+
+@functools.lru_cache(maxsize=256)
+def _observed_program(part: Program) -> Program:
+    cut, dim = part.n_packed, part.dim
+
+    def energy() -> Any:
+        inner = part.energy.pointer
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            inner(x[:dim], packed[:cut], out)
+            for i in range(dim):
+                for l in range(len(out)):
+                    away = x[dim + i, l] - x[i, l]
+                    out[l] += 0.5 * packed[cut] * away * away
+
+        return tile_energy
+
+    def grad() -> Any:
+        inner = part.grad.pointer
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            inner(x[:dim], packed[:cut], out[:dim])
+            for i in range(dim):
+                for l in range(x.shape[1]):
+                    pull = packed[cut] * (x[dim + i, l] - x[i, l])
+                    out[i, l] -= pull
+                    out[dim + i, l] = pull
+
+        return tile_grad
+
+    def grad_theta() -> Any:
+        inner = part.grad_theta.pointer
+        return lambda x, packed, weights, out: inner(x[:dim], packed[:cut], weights, out)
+
+    return programs.build(2 * dim, part.n_params, cut + 1, "observed", _key("observed", part), energy, grad, grad_theta)

@@ -1,0 +1,73 @@
+"""The double well: two modes with a barrier between them."""
+
+from typing import Any
+
+
+from fastebm import _checks
+from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
+from fastebm.energies.energy import Energy
+from fastebm.energies.programs import Program
+
+
+class DoubleWell(Energy):
+    """E(x) = barrier ((x_0 / location)**2 - 1)**2 + tilt x_0 + sum_{i > 0} x_i**2 / 2.
+
+    Parameters
+    ----------
+    dim : dimension, at least 1; coordinates after the first are standard normal.
+    barrier : height of the barrier at x_0 = 0 without tilt, above 0.
+    location : the wells lie at x_0 = -location and +location without tilt; above 0.
+    tilt : makes the wells unequal: a positive one favours the left well.
+
+    Notes
+    -----
+    theta holds `barrier`, `location` and `tilt`.
+    """
+
+    def __init__(self, dim: int = 1, barrier: float = 2.0, location: float = 1.5, tilt: float = 0.0) -> None:
+        dim = _checks.count(dim, "dim")
+        theta = {
+            "barrier": _checks.positive(barrier, "barrier"),
+            "location": _checks.positive(location, "location"),
+            "tilt": _checks.real(tilt, "tilt"),
+        }
+        self.settings = {"dim": dim, **theta}
+        program = Program(dim, 3, 3, "DoubleWell", double_well_energy, double_well_grad, double_well_grad_theta)
+        super().__init__(program, theta, name="DoubleWell")
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "DoubleWell", "settings": self.settings}
+
+
+@compiled(ENERGY_SIGNATURE)
+def double_well_energy(x, theta, out):  # type: ignore[no-untyped-def]
+    barrier, location, tilt = theta[0], theta[1], theta[2]
+    for l in range(x.shape[1]):
+        ratio = x[0, l] / location
+        depth = ratio * ratio - 1.0
+        out[l] = barrier * (depth * depth) + tilt * x[0, l]
+    for i in range(1, x.shape[0]):
+        for l in range(x.shape[1]):
+            out[l] += 0.5 * (x[i, l] * x[i, l])
+
+
+@compiled(GRAD_SIGNATURE)
+def double_well_grad(x, theta, out):  # type: ignore[no-untyped-def]
+    barrier, location, tilt = theta[0], theta[1], theta[2]
+    for l in range(x.shape[1]):
+        ratio = x[0, l] / location
+        out[0, l] = 4.0 * barrier / location * ((ratio * ratio - 1.0) * ratio) + tilt
+    for i in range(1, x.shape[0]):
+        for l in range(x.shape[1]):
+            out[i, l] = x[i, l]
+
+
+@compiled(GRAD_THETA_SIGNATURE)
+def double_well_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
+    barrier, location = theta[0], theta[1]
+    for l in range(x.shape[1]):
+        ratio = x[0, l] / location
+        depth = ratio * ratio - 1.0
+        out[0] += weights[l] * (depth * depth)
+        out[1] -= weights[l] * (4.0 * barrier / location * (depth * (ratio * ratio)))
+        out[2] += weights[l] * x[0, l]

@@ -1,0 +1,184 @@
+"""An energy: E(x, theta) with its parameters, its gradients and its arithmetic."""
+
+import abc
+import copy
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastebm import _checks, files
+from fastebm._checks import FloatArray
+from fastebm.energies import programs
+from fastebm.energies.programs import Program
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Energy(abc.ABC):
+    """E(x, theta), which defines the density p(x | theta) = exp(-E(x, theta)) / Z(theta).
+
+    An energy does not change: `with_theta`, `+` and `*` make new ones that share the compiled code. Users make
+    energies with `fastebm.energy` or take one of the catalogue; they do not call this constructor.
+
+    Attributes
+    ----------
+    dim : dimension of x.
+    n_params : length of theta.
+    theta : (n_params,) parameters, flat, in the order of `unpack()`; read-only.
+    domain : (dim, 2) lower and upper walls, infinite where there is none; None for all of R^dim.
+    name : how messages call this energy.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        theta: Mapping[str, ArrayLike],
+        data: FloatArray | None = None,
+        domain: FloatArray | None = None,
+        name: str = "energy",
+    ) -> None:
+        arrays = {key: _checks.finite_array(value, key) for key, value in theta.items()}
+        self.program = program
+        self.shapes: Shapes = {key: value.shape for key, value in arrays.items()}
+        self.data = np.zeros(0) if data is None else data
+        self.domain = domain
+        self.name = name
+        self.dim = program.dim
+        self.n_params = program.n_params
+        self.theta = _frozen(np.concatenate([np.zeros(0), *(value.ravel() for value in arrays.values())]))
+
+    @property
+    def packed(self) -> FloatArray:
+        """What compiled code takes: theta with the energy's data behind it."""
+        return np.concatenate([self.theta, self.data])
+
+    def unpack(self) -> dict[str, Any]:
+        """Parameters by name: arrays of their own shape, scalars as floats."""
+        named: dict[str, Any] = {}
+        start = 0
+        for key, shape in self.shapes.items():
+            size = math.prod(shape)
+            value = self.theta[start : start + size].reshape(shape)
+            named[key] = float(value) if shape == () else value.copy()
+            start += size
+        return named
+
+    def with_theta(self, theta: ArrayLike | None = None, /, **named: ArrayLike) -> Self:
+        """This energy with other parameters, given as one flat vector or by name; nothing is compiled again.
+
+        Raises
+        ------
+        ValueError : a vector of the wrong length, an unknown name, a wrong shape, a value that is not finite.
+        """
+        if theta is not None and named:
+            raise TypeError("with_theta got a vector and names; pass either with_theta(vector) or with_theta(name=...).")
+        if theta is not None:
+            vector = _checks.finite_array(theta, "theta", (self.n_params,))
+        else:
+            unknown = [key for key in named if key not in self.shapes]
+            if unknown:
+                known = ", ".join(self.shapes) or "none"
+                raise ValueError(f"{self.name} has no parameter {unknown[0]!r}; its parameters are: {known}.")
+            arrays = self.unpack() | {
+                key: _checks.finite_array(value, key, self.shapes[key]) for key, value in named.items()
+            }
+            vector = np.concatenate([np.zeros(0), *(np.ravel(value) for value in arrays.values())])
+        return self._replaced(theta=_frozen(vector.copy()))
+
+    def energy(self, X: ArrayLike) -> Any:
+        """E at X.
+
+        Parameters
+        ----------
+        X : (n, dim) or (dim,) points; any floats.
+
+        Returns
+        -------
+        (n,) float64, or a float for a single point. Outside the domain it is +inf.
+        """
+        points, is_single = _checks.points(X, self.dim)
+        values = programs.energies(self.program, self.packed, points)
+        return float(values[0]) if is_single else values
+
+    def grad(self, X: ArrayLike) -> FloatArray:
+        """dE/dx at X (n, dim) or (dim,): an array of the same shape, exact to rounding."""
+        points, is_single = _checks.points(X, self.dim)
+        values = programs.grads(self.program, self.packed, points)
+        return values[0] if is_single else values
+
+    def grad_theta(self, X: ArrayLike) -> FloatArray:
+        """dE/dtheta at X (n, dim) or (dim,): (n, n_params) or (n_params,), exact to rounding."""
+        points, is_single = _checks.points(X, self.dim)
+        values = programs.grad_thetas(self.program, self.packed, points)
+        return values[0] if is_single else values
+
+    def mean_grad_theta(self, X: ArrayLike, weights: ArrayLike | None = None) -> FloatArray:
+        """Mean of dE/dtheta over points, the same bits for any number of threads.
+
+        Parameters
+        ----------
+        X : (n, dim) points, n >= 1.
+        weights : (n,) weights that need not sum to one; equal if None.
+
+        Returns
+        -------
+        (n_params,) sum of weights times dE/dtheta, over the sum of weights.
+        """
+        points = _checks.points(X, self.dim)[0]
+        if len(points) == 0:
+            raise ValueError(f"X has no rows; pass at least one point of dimension {self.dim}.")
+        if weights is None:
+            return programs.sum_grad_theta(self.program, self.packed, points, np.ones(len(points))) / len(points)
+        weighted = _checks.finite_array(weights, "weights", (len(points),))
+        total = weighted.sum()
+        if total == 0.0:
+            raise ValueError("weights sum to 0; pass weights with a sum that is not 0.")
+        return programs.sum_grad_theta(self.program, self.packed, points, weighted) / total
+
+    def log_ratio(self, X: ArrayLike, Y: ArrayLike) -> Any:
+        """log p(X) - log p(Y) = E(Y) - E(X), (n,) or a float: Z cancels. X and Y broadcast over their rows."""
+        return self.energy(Y) - self.energy(X)
+
+    def closed_log_partition(self) -> float | None:
+        """log Z where a closed form is known, else None."""
+        return None
+
+    @abc.abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What this energy is apart from theta, as JSON: names and settings, never code."""
+
+    def save(self, path: Any) -> None:
+        """Write this energy to `path`, atomically; `fastebm.load` reads it."""
+        files.write(path, "energy", {"energy": self.describe(), "shapes": self.shapes}, {"theta": self.theta})
+
+    def __add__(self, other: object) -> "Energy":
+        """The product of experts: the energy of p1(x) p2(x) / Z."""
+        from fastebm.energies.algebra import Sum  # sums are energies themselves, so that the modules need each other
+
+        return Sum(self, other) if isinstance(other, Energy) else NotImplemented
+
+    def __mul__(self, beta: object) -> "Energy":
+        """Tempering: the energy of p(x)**beta, for a number beta > 0."""
+        from fastebm.energies.algebra import Tempered
+
+        return Tempered(self, float(beta)) if isinstance(beta, numbers.Real) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"{self.name}(dim={self.dim}, n_params={self.n_params})"
+
+    def _replaced(self, **attributes: Any) -> Self:
+        """A copy with other attributes."""
+        twin = copy.copy(self)
+        vars(twin).update(attributes)
+        return twin
+
+
+def _frozen(vector: FloatArray) -> FloatArray:
+    vector.setflags(write=False)
+    return vector

@@ -1,0 +1,413 @@
+"""Energies that users write: a plain scalar Python function, compiled for tiles by a loop over their columns.
+
+The function is copied when the energy is defined, together with the numbers, arrays and helper functions it refers to:
+later changes to them change nothing. Its gradients come from the same source on dual numbers, unless they are given.
+"""
+
+import keyword
+import math
+import traceback
+import warnings
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numba
+import numpy as np
+from numba import literal_unroll, types
+from numba.core import errors
+from numba.extending import overload
+from numpy.typing import ArrayLike
+
+from fastebm import _checks
+from fastebm._checks import FloatArray
+from fastebm._compile import FLAGS, EnergyCompileError, inlined
+from fastebm.energies import programs, sources
+from fastebm.energies.algebra import Walled
+from fastebm.energies.energy import Energy
+from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual
+
+Function = Callable[..., Any]
+_OUT_OF_RANGE = object()
+
+
+def energy(
+    dim: int,
+    theta: Mapping[str, ArrayLike] | None = None,
+    *,
+    domain: Any = None,
+    grad: Function | None = None,
+    grad_theta: Function | None = None,
+) -> Callable[[Function], Energy]:
+    """Decorator that makes an energy of a plain scalar Python function.
+
+    Parameters
+    ----------
+    dim : dimension of x, at least 1.
+    theta : names and initial values (scalars or arrays) of the parameters; None for a function that takes x alone.
+    domain : None for all of R^dim, or dim pairs (lower, upper) of walls; the energy is +inf outside.
+    grad : function of the same arguments that returns dE/dx as a sequence of dim numbers; None: from dual numbers.
+    grad_theta : the same for dE/dtheta, n_params numbers in the order of theta.
+
+    Returns
+    -------
+    A decorator: it takes E(x, theta), or E(x), and returns the energy. Inside, x is an array (dim,) and parameters are
+    attributes: theta.name, theta.W[i, j]. Write loops, math.* or NumPy's scalar functions, arrays of numbers, and
+    helper functions of the same kind.
+
+    Raises
+    ------
+    EnergyCompileError : the function fails at a point of its domain, has parts that cannot be compiled (found when it
+        is first used), or a given gradient differs from differences of the energy.
+
+    Examples
+    --------
+    >>> import fastebm as eb
+    >>> @eb.energy(dim=2, theta={"stiffness": 2.0})
+    ... def spring(x, theta):
+    ...     return 0.5 * theta.stiffness * (x[0] ** 2 + x[1] ** 2)
+    >>> spring.energy([1.0, 2.0])
+    5.0
+    """
+    dim = _checks.count(dim, "dim")
+    walls = _checks.box(domain, dim, "domain")
+    if theta is not None and not isinstance(theta, Mapping):
+        raise TypeError(f"theta is a {type(theta).__name__}; pass a dict of names and values, or None.")
+    arrays = None if theta is None else {key: _checks.finite_array(value, key) for key, value in theta.items()}
+    for key in arrays or ():
+        if not key.isidentifier() or keyword.iskeyword(key) or key.startswith("_"):
+            raise ValueError(f"theta has a parameter named {key!r}; use names that can stand behind a dot: theta.name.")
+
+    def make(function: Function) -> Energy:
+        made = FunctionEnergy(function, dim, arrays, walls, grad, grad_theta)
+        return made if walls is None else Walled(made, walls)
+
+    return make
+
+
+class FunctionEnergy(Energy):
+    """An energy whose source a user wrote; made by `fastebm.energy`."""
+
+    def __init__(
+        self,
+        function: Function,
+        dim: int,
+        theta: Mapping[str, FloatArray] | None,
+        walls: FloatArray | None,
+        grad: Function | None,
+        grad_theta: Function | None,
+    ) -> None:
+        name = getattr(function, "__name__", "energy")
+        given = {"grad": grad, "grad_theta": grad_theta}
+        _try_out(function, given, dim, theta, walls, name)
+        frozen = sources.freeze(function)
+        frozen_given = {key: sources.freeze(value) for key, value in given.items() if value is not None}
+        everything = [frozen, *frozen_given.values()]
+        shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
+        code = _Code(frozen, dim, shapes, takes_theta=theta is not None)
+        digest = sources.fingerprint(everything)
+        program = programs.build(
+            dim,
+            code.n_params,
+            code.n_params,
+            name,
+            None if digest is None else f"{name} {dim} {shapes} {theta is None} {sorted(frozen_given)} {digest}",
+            code.energy,
+            code.given_grad(frozen_given["grad"]) if grad is not None else code.grad,
+            code.given_grad_theta(frozen_given["grad_theta"]) if grad_theta is not None else code.grad_theta,
+            source=function,
+        )
+        super().__init__(program, theta or {}, name=name)
+        self.source = sources.source_digest(everything)
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "function", "name": self.name, "dim": self.dim, "source": self.source}
+
+
+class _Code:
+    """Makers of the tile functions around a user's scalar function."""
+
+    def __init__(self, function: Any, dim: int, shapes: dict[str, tuple[int, ...]], *, takes_theta: bool) -> None:
+        self.dim = dim
+        self.n_params = sum(math.prod(shape) for shape in shapes.values())
+        self.takes_theta = takes_theta
+        self.call = self._with_theta(function)
+        self.unpack = _unpacker(shapes, "{flat}[{start}]", "{flat}[{start}:{stop}].reshape({shape})")
+        self.unpack_duals = _unpacker(
+            shapes, "make_dual({flat}[{start}, 0], {flat}[{start}, 1])",
+            "as_duals({flat}[{start}:{stop}].reshape({shape} + (2,)))",
+        )
+
+    def _with_theta(self, function: Any) -> Any:
+        """The function, compiled on demand, with the two arguments (x, theta)."""
+        user = inlined(function)
+        return user if self.takes_theta else inlined(lambda x, theta: user(x))
+
+    def energy(self) -> Function:
+        call, unpack, dim = self.call, self.unpack, self.dim
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            point = np.empty(dim)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                out[l] = _one_number(call(point, theta))
+
+        return tile_energy
+
+    def grad(self) -> Function:
+        call, unpack, dim = self.call, self.unpack, self.dim
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            pairs = np.zeros((dim, 2))
+            point = as_duals(pairs)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    pairs[i, 0] = x[i, l]
+                for i in range(dim):
+                    pairs[i, 1] = 1.0
+                    out[i, l] = _derivative(call(point, theta))
+                    pairs[i, 1] = 0.0
+
+        return tile_grad
+
+    def grad_theta(self) -> Function:
+        call, unpack_duals, dim, n_params = self.call, self.unpack_duals, self.dim, self.n_params
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            pairs = np.zeros((n_params, 2))
+            pairs[:, 0] = packed[:n_params]
+            point = np.empty(dim)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                for k in range(n_params):
+                    pairs[k, 1] = 1.0
+                    out[k] += weights[l] * _derivative(call(point, unpack_duals(pairs)))
+                    pairs[k, 1] = 0.0
+
+        return tile_grad_theta
+
+    def given_grad(self, function: Any) -> Callable[[], Function]:
+        call, unpack, dim = self._with_theta(function), self.unpack, self.dim
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            point, components = np.empty(dim), np.empty(dim)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                _store(call(point, theta), components)
+                for i in range(dim):
+                    out[i, l] = components[i]
+
+        return lambda: tile_grad
+
+    def given_grad_theta(self, function: Any) -> Callable[[], Function]:
+        call, unpack, dim, n_params = self._with_theta(function), self.unpack, self.dim, self.n_params
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            point, components = np.empty(dim), np.empty(n_params)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                _store(call(point, theta), components)
+                for k in range(n_params):
+                    out[k] += weights[l] * components[k]
+
+        return lambda: tile_grad_theta
+
+
+def _unpacker(shapes: dict[str, tuple[int, ...]], scalar: str, array: str) -> Any:
+    """Compiled function that names the parts of a flat vector: numbers and arrays of the given shapes.
+
+    A named tuple of parts of different types can only be written out, so the function's text is made here.
+    """
+    parts, start = [], 0
+    for shape in shapes.values():
+        stop = start + math.prod(shape)
+        parts.append((array if shape else scalar).format(flat="flat", start=start, stop=stop, shape=shape))
+        start = stop
+    if not parts:
+        return numba.njit(**FLAGS)(lambda flat: None)
+    names = namedtuple("theta", list(shapes))  # type: ignore[misc]
+    scope: dict[str, Any] = {"theta": names, "make_dual": make_dual, "as_duals": as_duals}
+    exec(f"def unpack(flat):\n    return theta({', '.join(parts)})", scope)
+    return numba.njit(no_cpython_wrapper=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
+
+
+def _one_number(value: Any) -> Any:
+    return float(value)
+
+
+@overload(_one_number, strict=False)
+def _one_number_compiled(value: Any) -> Any:
+    if isinstance(value, REAL):
+        return lambda value: float(value)
+    raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
+
+
+def _derivative(value: Any) -> Any:
+    return value
+
+
+@overload(_derivative, strict=False)
+def _derivative_compiled(value: Any) -> Any:
+    if value is DUAL:
+        return lambda value: derivative_of(value)
+    if isinstance(value, REAL):
+        return lambda value: 0.0
+    raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
+
+
+def _store(values: Any, out: Any) -> None:
+    out[:] = values
+
+
+@overload(_store, strict=False)
+def _store_compiled(values: Any, out: Any) -> Any:
+    if isinstance(values, REAL):
+
+        def store_number(values: Any, out: Any) -> None:
+            out[0] = values
+
+        return store_number
+    if isinstance(values, types.BaseTuple):
+
+        def store_tuple(values: Any, out: Any) -> None:
+            k = 0
+            for value in literal_unroll(values):
+                out[k] = value
+                k += 1
+
+        return store_tuple
+    if isinstance(values, types.Array | types.List):
+
+        def store_sequence(values: Any, out: Any) -> None:
+            for k in range(len(out)):
+                out[k] = values[k]
+
+        return store_sequence
+    raise errors.NumbaTypeError(f"fastebm: the gradient is {_in_words(values)}, not a sequence of numbers")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, types.NoneType):
+        return "nothing (is a return missing?)"
+    if isinstance(value, types.Array):
+        return f"an array of {value.ndim} dimension(s)"
+    return f"of type {value}"
+
+
+def _try_out(
+    function: Function,
+    given: Mapping[str, Function | None],
+    dim: int,
+    theta: Mapping[str, FloatArray] | None,
+    walls: FloatArray | None,
+    name: str,
+) -> None:
+    """Run the plain functions at a few points of the domain, where mistakes have their best explanation.
+
+    A number out of the range of a function (math.log(-1)) is no mistake here: compiled code gives nan, which the
+    samplers handle.
+    """
+    arguments: tuple[Any, ...] = ()
+    if theta is not None:
+        record = namedtuple("theta", list(theta))  # type: ignore[misc]
+        arguments = (record(*(value.copy() if value.shape else float(value) for value in theta.values())),)
+    for x in _probes(dim, walls):
+        value = _call(function, (x, *arguments), name)
+        if value is not _OUT_OF_RANGE:
+            _refuse_other_than(value, (), function, f"energy {name!r}")
+        for key, size in (("grad", dim), ("grad_theta", sum(v.size for v in (theta or {}).values()))):
+            slope_of = given[key]
+            if slope_of is None:
+                continue
+            slope = _call(slope_of, (x, *arguments), name)
+            if slope is not _OUT_OF_RANGE:
+                if not (np.ndim(slope) == 0 and size == 1):
+                    _refuse_other_than(slope, (size,), slope_of, f"{key} of energy {name!r}")
+                _compare(function, x, arguments, np.ravel(slope).astype(float), key, name)
+
+
+def _probes(dim: int, walls: FloatArray | None) -> Iterator[FloatArray]:
+    """Three points inside the domain, the same for every definition."""
+    generator = np.random.default_rng(0)
+    for _ in range(3):
+        x = generator.standard_normal(dim)
+        if walls is not None:
+            lower, upper = walls.T
+            inside = generator.uniform(0.1, 0.9, dim)
+            with np.errstate(invalid="ignore"):
+                between = lower + inside * (upper - lower)
+            x = np.where(np.isinf(lower), np.where(np.isinf(upper), x, upper - abs(x)), between)
+            x = np.where(np.isinf(upper) & np.isfinite(lower), lower + abs(generator.standard_normal(dim)), x)
+        yield x
+
+
+def _call(function: Function, arguments: tuple[Any, ...], name: str) -> Any:
+    """The plain function's value, _OUT_OF_RANGE where the numbers are, an EnergyCompileError where it is wrong."""
+    plain = getattr(function, "py_func", function)
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = plain(*arguments)
+    except (ArithmeticError, ValueError):
+        return _OUT_OF_RANGE
+    except Exception as fault:
+        code = plain.__code__
+        inside = [frame for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == code.co_filename]
+        line, text = (inside[-1].lineno, f" ({inside[-1].line})") if inside else (code.co_firstlineno, "")
+        raise EnergyCompileError(
+            f"energy {name!r} fails at {code.co_filename}, line {line}{text}: {type(fault).__name__}: {fault}; "
+            f"it is called with x of shape ({len(arguments[0])},){'' if len(arguments) == 1 else ' and theta'}."
+        ) from None
+    return value
+
+
+def _refuse_other_than(value: Any, shape: tuple[int, ...], function: Function, what: str) -> None:
+    seen = np.asarray(value) if np.iterable(value) or np.isscalar(value) else np.asarray(None)
+    if seen.shape != shape or seen.dtype.kind not in "biuf":
+        code = getattr(function, "py_func", function).__code__
+        got = "nothing (is a return missing?)" if value is None else f"{type(value).__name__} of shape {seen.shape}"
+        raise EnergyCompileError(
+            f"{what} at {code.co_filename}, line {code.co_firstlineno} returns {got}; "
+            f"return {'one number' if shape == () else f'{shape[0]} numbers'}."
+        )
+
+
+def _compare(
+    function: Function, x: FloatArray, arguments: tuple[Any, ...], slope: FloatArray, key: str, name: str
+) -> None:
+    """Refuse a given gradient that central differences of the energy contradict."""
+    flat = x if key == "grad" else np.concatenate([np.ravel(value) for value in arguments[0]])
+
+    def at(k: int, move: float) -> Any:
+        moved = flat.copy()
+        moved[k] += move
+        if key == "grad":
+            return _call(function, (moved, *arguments), name)
+        parts, start = [], 0
+        for value in arguments[0]:
+            size = np.size(value)
+            part = moved[start : start + size].reshape(np.shape(value))
+            parts.append(part if np.shape(value) else float(part))
+            start += size
+        return _call(function, (x, type(arguments[0])(*parts)), name)
+
+    for k in range(len(flat)):
+        step = 6e-6 * max(1.0, abs(flat[k]))  # the cube root of the rounding error balances it with the truncation
+        above, below = at(k, step), at(k, -step)
+        if above is _OUT_OF_RANGE or below is _OUT_OF_RANGE or not np.isfinite([above, below, slope[k]]).all():
+            continue
+        seen = (above - below) / (2.0 * step)
+        allowed = 1e-4 * (1.0 + abs(seen)) + 1e-14 * (abs(above) + abs(below)) / step
+        if abs(seen - slope[k]) > allowed:
+            raise EnergyCompileError(
+                f"{key} of energy {name!r} gives {slope[k]:.6g} for coordinate {k} at x={x.tolist()}, but differences "
+                f"of the energy give {seen:.6g}; mend it, or leave {key}= out to have it derived."
+            )

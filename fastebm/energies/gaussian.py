@@ -1,0 +1,170 @@
+"""The normal distribution, with a full or a diagonal covariance."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastebm import _checks
+from fastebm._checks import FloatArray
+from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
+from fastebm.energies.energy import Energy
+from fastebm.energies.programs import Program
+
+
+class Gaussian(Energy):
+    """E(x) = |L^T (x - mean)|**2 / 2 with cov**-1 = L L^T; log Z = dim/2 log(2 pi) - sum_i log |L_ii|.
+
+    Parameters
+    ----------
+    mean : (dim,) centre, or a number in one dimension.
+    cov : (dim, dim) covariance matrix, symmetric and positive definite; or (dim,) variances of independent
+        coordinates, which cost O(dim) instead of O(dim**2); or one number, the variance of every coordinate.
+
+    Notes
+    -----
+    theta holds `mean` (dim,) and `precision_factor`: the lower triangular L (dim, dim), whose upper part is ignored,
+    or its diagonal (dim,). Any L without a zero on its diagonal gives a proper density, so that training stays inside.
+    """
+
+    def __init__(self, mean: ArrayLike, cov: ArrayLike = 1.0) -> None:
+        centre = np.atleast_1d(_checks.finite_array(mean, "mean"))
+        if centre.ndim != 1 or centre.size == 0:
+            raise ValueError(f"mean has shape {centre.shape}; pass an array of shape (dim,).")
+        dim = centre.size
+        covariance = _checks.finite_array(cov, "cov")
+        if covariance.ndim == 0:
+            covariance = np.full(dim, float(covariance))
+        if covariance.shape not in ((dim,), (dim, dim)):
+            raise ValueError(f"cov has shape {covariance.shape}; pass ({dim}, {dim}), ({dim},) or one number.")
+        self.settings = {"mean": centre.tolist(), "cov": covariance.tolist()}
+        program = _dense(dim) if covariance.ndim == 2 else _diagonal(dim)
+        super().__init__(
+            program, {"mean": centre, "precision_factor": precision_factor(covariance, "cov")}, name="Gaussian"
+        )
+
+    def closed_log_partition(self) -> float:
+        factor = self.unpack()["precision_factor"]
+        diagonal = np.diagonal(factor) if factor.ndim == 2 else factor
+        with np.errstate(divide="ignore"):
+            return 0.5 * self.dim * math.log(2.0 * math.pi) - float(np.log(np.abs(diagonal)).sum())
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": "Gaussian", "settings": self.settings}
+
+
+def precision_factor(cov: FloatArray, name: str) -> FloatArray:
+    """Lower triangular L with cov**-1 = L L^T for a matrix, or 1/sqrt for variances."""
+    if cov.ndim == 1:
+        if not (cov > 0.0).all():
+            raise ValueError(f"{name} has the variance {cov.min()}; pass variances above 0.")
+        return 1.0 / np.sqrt(cov)
+    if not np.allclose(cov, cov.T, rtol=1e-10, atol=0.0):
+        raise ValueError(f"{name} is not symmetric; pass (cov + cov.T) / 2.")
+    try:
+        return np.linalg.cholesky(np.linalg.inv(cov))
+    except np.linalg.LinAlgError:
+        least = np.linalg.eigvalsh(cov)[0]
+        raise ValueError(
+            f"{name} has the eigenvalue {least:.3g}; pass a positive definite matrix, for example "
+            f"{name} + 1e-6 * np.eye({len(cov)})."
+        ) from None
+
+
+def _dense(dim: int) -> Program:
+    n_params = dim + dim * dim
+    return Program(dim, n_params, n_params, "Gaussian", dense_energy, dense_grad, dense_grad_theta)
+
+
+def _diagonal(dim: int) -> Program:
+    return Program(dim, 2 * dim, 2 * dim, "Gaussian diagonal", diagonal_energy, diagonal_grad, diagonal_grad_theta)
+
+
+@compiled(ENERGY_SIGNATURE)
+def dense_energy(x, theta, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    z = np.empty(width)
+    out[:] = 0.0
+    for j in range(dim):
+        z[:] = 0.0
+        for i in range(j, dim):
+            mean, factor = theta[i], theta[dim + i * dim + j]
+            for l in range(width):
+                z[l] += factor * (x[i, l] - mean)
+        for l in range(width):
+            out[l] += 0.5 * z[l] * z[l]
+
+
+@compiled(GRAD_SIGNATURE)
+def dense_grad(x, theta, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    z = np.empty(width)
+    out[:, :] = 0.0
+    for j in range(dim):
+        z[:] = 0.0
+        for i in range(j, dim):
+            mean, factor = theta[i], theta[dim + i * dim + j]
+            for l in range(width):
+                z[l] += factor * (x[i, l] - mean)
+        for i in range(j, dim):
+            factor = theta[dim + i * dim + j]
+            for l in range(width):
+                out[i, l] += factor * z[l]
+
+
+@compiled(GRAD_THETA_SIGNATURE)
+def dense_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    z = np.empty(width)
+    for j in range(dim):
+        z[:] = 0.0
+        for i in range(j, dim):
+            mean, factor = theta[i], theta[dim + i * dim + j]
+            for l in range(width):
+                z[l] += factor * (x[i, l] - mean)
+        total = 0.0
+        for l in range(width):
+            z[l] *= weights[l]
+            total += z[l]
+        for i in range(j, dim):
+            mean = theta[i]
+            moment = 0.0
+            for l in range(width):
+                moment += z[l] * (x[i, l] - mean)
+            out[i] -= theta[dim + i * dim + j] * total
+            out[dim + i * dim + j] += moment
+
+
+@compiled(ENERGY_SIGNATURE)
+def diagonal_energy(x, theta, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    out[:] = 0.0
+    for i in range(dim):
+        mean, half_precision = theta[i], 0.5 * theta[dim + i] * theta[dim + i]
+        for l in range(width):
+            away = x[i, l] - mean
+            out[l] += half_precision * (away * away)
+
+
+@compiled(GRAD_SIGNATURE)
+def diagonal_grad(x, theta, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    for i in range(dim):
+        mean, precision = theta[i], theta[dim + i] * theta[dim + i]
+        for l in range(width):
+            out[i, l] = precision * (x[i, l] - mean)
+
+
+@compiled(GRAD_THETA_SIGNATURE)
+def diagonal_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
+    dim, width = x.shape
+    for i in range(dim):
+        mean, factor = theta[i], theta[dim + i]
+        first = second = 0.0
+        for l in range(width):
+            away = x[i, l] - mean
+            first += weights[l] * away
+            second += weights[l] * (away * away)
+        out[i] -= factor * factor * first
+        out[dim + i] += factor * second

@@ -1,0 +1,159 @@
+"""What is compiled of an energy: three tile functions, and the drivers that run them over many points.
+
+A program depends on an energy's form, never on the numbers in it. Theta and the energy's data travel in one vector,
+`packed`, that every tile function takes: new numbers compile nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from fastebm import tiles
+from fastebm._checks import FloatArray
+from fastebm._compile import (
+    ENERGY, ENERGY_SIGNATURE, GRAD, GRAD_SIGNATURE, GRAD_THETA, GRAD_THETA_SIGNATURE, TILE, VECTOR, Compiled, compiled
+)
+
+_PARALLEL_FROM = 4096  # points; below, handing work to a thread costs more than it saves
+
+
+@dataclass(frozen=True)
+class Program:
+    """The tile functions of an energy; signatures in `_compile`.
+
+    `key` names the program for the disk cache, None if it has no reproducible name. `n_packed` is the length of the
+    vector that the functions take.
+    """
+
+    dim: int
+    n_params: int
+    n_packed: int
+    key: str | None
+    energy: Compiled
+    grad: Compiled
+    grad_theta: Compiled
+
+
+def build(
+    dim: int,
+    n_params: int,
+    n_packed: int,
+    name: str,
+    key: str | None,
+    energy: Callable[[], Callable[..., Any]],
+    grad: Callable[[], Callable[..., Any]],
+    grad_theta: Callable[[], Callable[..., Any]],
+    source: Callable[..., Any] | None = None,
+) -> Program:
+    """A program from three makers of tile functions, which are called when first needed; `source` is the user's."""
+
+    def lazy(face: str, make: Callable[[], Callable[..., Any]], signature: Any) -> Compiled:
+        return Compiled(make, signature, None if key is None else f"{face} of {key}", f"{face} of {name}", source)
+
+    return Program(
+        dim, n_params, n_packed, key,
+        lazy("energy", energy, ENERGY_SIGNATURE),
+        lazy("grad", grad, GRAD_SIGNATURE),
+        lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE),
+    )
+
+
+@compiled(types.void(ENERGY, VECTOR, TILE, VECTOR, types.intp, types.intp, types.intp))
+def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
+    """out[first:last] = E(X[first:last]) for points X (n, dim), a tile of `width` at a time."""
+    dim = X.shape[1]
+    scratch = np.empty(dim * width)
+    for start in range(first, last, width):
+        n = min(width, last - start)
+        x = scratch[: dim * n].reshape((dim, n))
+        x[:, :] = X[start : start + n].T
+        energy(x, packed, out[start : start + n])
+
+
+@compiled(types.void(GRAD, VECTOR, TILE, TILE, types.intp, types.intp, types.intp))
+def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
+    """out[first:last] = dE/dx at X[first:last], both (n, dim)."""
+    dim = X.shape[1]
+    scratch = np.empty(2 * dim * width)
+    for start in range(first, last, width):
+        n = min(width, last - start)
+        x = scratch[: dim * n].reshape((dim, n))
+        g = scratch[dim * width : dim * (width + n)].reshape((dim, n))
+        x[:, :] = X[start : start + n].T
+        grad(x, packed, g)
+        out[start : start + n] = g.T
+
+
+@compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, VECTOR, types.intp, types.intp, types.intp))
+def _add_grad_theta(grad_theta, packed, X, weights, out, first, last, width):  # type: ignore[no-untyped-def]
+    """out += sum of weights[n] dE/dtheta at X[n] for n from first to last, in that order."""
+    dim = X.shape[1]
+    scratch = np.empty(dim * width)
+    for start in range(first, last, width):
+        n = min(width, last - start)
+        x = scratch[: dim * n].reshape((dim, n))
+        x[:, :] = X[start : start + n].T
+        grad_theta(x, packed, weights[start : start + n], out)
+
+
+@compiled(types.void(GRAD_THETA, VECTOR, TILE, TILE, types.intp, types.intp))
+def _grad_thetas(grad_theta, packed, X, out, first, last):  # type: ignore[no-untyped-def]
+    """out[first:last] = dE/dtheta at X[first:last], (n, n_params); a tile for each point."""
+    one = np.ones(1)
+    out[first:last] = 0.0
+    for row in range(first, last):
+        grad_theta(X[row].copy().reshape((X.shape[1], 1)), packed, one, out[row])
+
+
+def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
+    """E at points X (n, dim), as (n,)."""
+    out = np.empty(len(X))
+    width = tiles.widest(program.dim)
+    _spread(lambda first, last: _energies(program.energy.pointer, packed, X, out, first, last, width), len(X))
+    return out
+
+
+def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
+    """dE/dx at points X (n, dim), as (n, dim)."""
+    out = np.empty_like(X)
+    width = tiles.widest(program.dim)
+    _spread(lambda first, last: _grads(program.grad.pointer, packed, X, out, first, last, width), len(X))
+    return out
+
+
+def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
+    """dE/dtheta at points X (n, dim), as (n, n_params)."""
+    out = np.empty((len(X), program.n_params))
+    _spread(lambda first, last: _grad_thetas(program.grad_theta.pointer, packed, X, out, first, last), len(X))
+    return out
+
+
+def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum over points of weights (n,) times dE/dtheta, as (n_params,): the same bits for any number of threads."""
+    width = tiles.widest(program.dim)
+    groups = tiles.sum_groups(-(-len(X) // width))
+    partial = np.zeros((len(groups), program.n_params))
+
+    def add(first: int, last: int) -> None:
+        for group in range(first, last):
+            start, stop = (width * tile for tile in groups[group])
+            _add_grad_theta(
+                program.grad_theta.pointer, packed, X, weights, partial[group], start, min(stop, len(X)), width
+            )
+
+    n_threads = tiles.threads(None) if len(X) >= _PARALLEL_FROM else 1
+    tiles.run(add, tiles.ranges(len(groups), n_threads), n_threads)
+    total = np.zeros(program.n_params)
+    for part in partial:
+        total += part
+    return total
+
+
+def _spread(call: Callable[[int, int], None], n: int) -> None:
+    """Run `call(first, last)` over n points, on threads where it pays."""
+    if n:
+        n_threads = tiles.threads(None) if n >= _PARALLEL_FROM else 1
+        tiles.run(call, tiles.ranges(n, n_threads), n_threads)

@@ -1,0 +1,137 @@
+"""A user's function as a thing of its own: frozen with what it refers to, and told apart by digests.
+
+`freeze` copies a function with the values of the names it uses, so that later changes to them change nothing.
+`fingerprint` names the machine code that it will give; `source_digest` names what the user wrote, for model files.
+"""
+
+import hashlib
+import inspect
+import io
+import textwrap
+import tokenize
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+from fastebm._compile import inlined
+
+
+class _NotReproducible(Exception):
+    """A value that a digest cannot tell apart from others."""
+
+
+def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) -> Any:
+    """A copy of `function` that owns what it refers to: arrays are copied, plain helper functions compiled."""
+    if isinstance(function, Dispatcher):
+        return function
+    if not isinstance(function, types.FunctionType):
+        raise TypeError(f"the energy is a {type(function).__name__}; pass a plain Python function.")
+    copies = {} if _copies is None else _copies
+    namespace: dict[str, Any] = {"__builtins__": function.__globals__.get("__builtins__", __builtins__)}
+    cells = tuple(types.CellType() for _ in function.__closure__ or ())
+    twin = types.FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, cells)
+    twin.__qualname__, twin.__module__ = function.__qualname__, function.__module__
+    copies[id(function)] = twin
+
+    def own(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        if isinstance(value, types.FunctionType):
+            known = copies.get(id(value))
+            if known is None:
+                known = copies[id(value)] = inlined(freeze(value, copies))
+            return known
+        return value
+
+    namespace.update((name, own(value)) for name, value in _globals_of(function))
+    for cell, original in zip(cells, function.__closure__ or (), strict=True):
+        cell.cell_contents = own(original.cell_contents)
+    return twin
+
+
+def fingerprint(functions: Sequence[Any]) -> str | None:
+    """Digest of the bytecode of frozen functions and of all they refer to; None where something has no stable name."""
+    try:
+        return _digest(functions, _bytecode)
+    except _NotReproducible:
+        return None
+
+
+def source_digest(functions: Sequence[Any]) -> str | None:
+    """Digest of the source text of frozen functions, comments apart, and of the data they refer to."""
+    try:
+        return _digest(functions, _source)
+    except _NotReproducible:
+        return None
+
+
+def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
+    total = hashlib.sha256()
+    seen: dict[int, int] = {}
+
+    def add(*values: Any) -> None:
+        for value in values:
+            total.update(repr(type(value)).encode())
+            if isinstance(value, Dispatcher):
+                value = value.py_func
+            if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.generic):
+                total.update(repr(value).encode())
+            elif isinstance(value, tuple):
+                total.update(str(len(value)).encode())
+                add(*value)
+            elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+                total.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
+            elif isinstance(value, types.FunctionType):
+                known = id(value) in seen
+                total.update(str(seen.setdefault(id(value), len(seen))).encode())
+                if not known:
+                    total.update(code_of(value))
+                    add(value.__defaults__, *(part for item in _globals_of(value) for part in item))
+                    add(*(cell.cell_contents for cell in value.__closure__ or ()))
+            elif isinstance(value, types.ModuleType):
+                add(value.__name__, getattr(value, "__version__", None))
+            elif isinstance(value, types.BuiltinFunctionType | np.ufunc | type):
+                add(getattr(value, "__module__", None), value.__name__)
+            else:
+                raise _NotReproducible
+
+    add(*functions)
+    return total.hexdigest()
+
+
+def _globals_of(function: types.FunctionType) -> list[tuple[str, Any]]:
+    """The global names that a function's code refers to, with their values, sorted by name."""
+    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    return [(name, function.__globals__[name]) for name in sorted(names) if name in function.__globals__]
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A code object and those nested in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _bytecode(function: types.FunctionType) -> bytes:
+    parts = [
+        (code.co_code, code.co_names, code.co_varnames, [c for c in code.co_consts if not isinstance(c, types.CodeType)])
+        for code in _codes(function.__code__)
+    ]
+    return repr(parts).encode()
+
+
+def _source(function: types.FunctionType) -> bytes:
+    """The function's tokens from `def` or `lambda` on, comments and layout apart; its bytecode if there is no source."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return _bytecode(function)
+    layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    words = [token.string for token in tokens if token.type not in layout]
+    start = next((place for place, word in enumerate(words) if word in ("def", "lambda")), 0)
+    return " ".join(words[start:]).encode()

@@ -1,0 +1,6 @@
+"""Transition kernels: one file each, every one a class with its settings and a compiled `advance` for one tile."""
+
+from fastebm.kernels.kernel import Kernel
+from fastebm.kernels.random_walk import RandomWalk
+
+__all__ = ["Kernel", "RandomWalk"]

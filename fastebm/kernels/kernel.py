@@ -1,0 +1,55 @@
+"""What every transition kernel has in common, for the engine that runs it."""
+
+import abc
+from typing import Any
+
+from numba import types
+
+from fastebm._checks import FloatArray
+from fastebm._compile import ENERGY, STREAM_TILE, TILE, VECTOR, Compiled
+
+COUNTS = types.Array(types.int64, 1, "C")
+
+# advance(energy, packed, settings, streams, x, e, scratch, n_transitions, n_accepted, n_faults, fault_x): transitions of
+# one tile. x (dim, width), e (width,) = E at x, the streams and the counts (width,) change in place. A proposal whose
+# energy is nan or -inf is a fault: it is rejected, counted, and kept in fault_x (dim, width).
+ADVANCE_SIGNATURE = types.void(
+    ENERGY, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, types.int64, COUNTS, COUNTS, TILE
+)
+ADVANCE = types.FunctionType(ADVANCE_SIGNATURE)
+
+
+class Kernel(abc.ABC):
+    """A rule of transition that leaves exp(-E) invariant.
+
+    Attributes
+    ----------
+    step_size : as given; None if it is to be tuned in warm-up.
+    """
+
+    step_size: float | FloatArray | None
+
+    @property
+    @abc.abstractmethod
+    def advance(self) -> Compiled:
+        """The compiled function of signature ADVANCE_SIGNATURE."""
+
+    @abc.abstractmethod
+    def n_scratch(self, dim: int) -> int:
+        """Rows of scratch that `advance` needs."""
+
+    @abc.abstractmethod
+    def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
+        """The vector that `advance` takes, for a step size in coordinates divided by `scale` (dim,)."""
+
+    @abc.abstractmethod
+    def first_step_size(self, dim: int) -> float:
+        """Where tuning starts."""
+
+    @abc.abstractmethod
+    def target_acceptance(self, dim: int) -> float:
+        """The acceptance rate that tuning aims at."""
+
+    def describe(self) -> dict[str, Any]:
+        """The kernel as JSON: its name."""
+        return {"type": type(self).__name__}

@@ -1,0 +1,1 @@
+"""Numbers and elementary functions of compiled code: branch-free maths for loops over a tile, and dual numbers."""

@@ -1,0 +1,86 @@
+"""Warm-up: a step size tuned on all chains together, then frozen."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from fastebm._checks import FloatArray
+from fastebm.kernels import Kernel
+from fastebm.sampling.chains import Chains
+
+_ROUND = 25  # transitions between two adjustments
+
+
+class StepSize:
+    """Stochastic approximation of the step size that gives the target acceptance rate.
+
+    log step moves by gain * (rate - target) after each round, with gains that fall as round**-0.6, and `settled` is the
+    mean of log step over the later half of the rounds.
+
+    References
+    ----------
+    H. Robbins and S. Monro (1951), doi:10.1214/aoms/1177729586.
+    B. T. Polyak and A. B. Juditsky (1992), doi:10.1137/0330046.
+    C. Andrieu and J. Thoms (2008), A tutorial on adaptive MCMC, doi:10.1007/s11222-008-9110-y.
+    """
+
+    def __init__(self, first: float, target: float) -> None:
+        self.target = target
+        self.log_steps = [math.log(first)]
+
+    def adjust(self, rate: float) -> None:
+        """Learn from the acceptance rate of the last round."""
+        gain = 5.0 / len(self.log_steps) ** 0.6
+        self.log_steps.append(self.log_steps[-1] + gain * (rate - self.target))
+
+    @property
+    def current(self) -> float:
+        return math.exp(self.log_steps[-1])
+
+    @property
+    def settled(self) -> float:
+        return math.exp(float(np.mean(self.log_steps[len(self.log_steps) // 2 :])))
+
+
+def tune(
+    chains: Chains, kernel: Kernel, n_warmup: int, after_block: Callable[[int], bool]
+) -> tuple[float, FloatArray, bool]:
+    """Run the warm-up and choose the step size and the relative scales of the coordinates.
+
+    The first half of the rounds looks at the spread of the coordinates over chains and rounds; the second half tunes
+    the step for the scales found.
+
+    Returns
+    -------
+    step_size, scale (dim,) with geometric mean 1, and whether `after_block` asked for a stop.
+    """
+    scale = np.ones(chains.dim)
+    target = kernel.target_acceptance(chains.dim)
+    step = StepSize(kernel.first_step_size(chains.dim), target)
+    n_rounds = max(1, n_warmup // _ROUND)
+    lengths = np.diff(np.linspace(0, n_warmup, n_rounds + 1).astype(int))
+    seen: list[FloatArray] = []
+    for place, length in enumerate(lengths):
+        chains.forget()
+        made = chains.advance(int(length), kernel.settings(step.current, scale), after_block=after_block)
+        if made < length:
+            return step.current, scale, True
+        step.adjust(float(chains.acceptance_rate().mean()))
+        if n_rounds // 4 <= place < n_rounds // 2:
+            seen.append(chains.positions)
+        if place == n_rounds // 2 - 1 and chains.dim > 1:
+            scale = _relative_scales(np.concatenate(seen))
+            step = StepSize(step.current, target)
+    return step.settled, scale, False
+
+
+def _relative_scales(X: FloatArray) -> FloatArray:
+    """Standard deviations of coordinates with geometric mean 1, drawn towards equality where points are few."""
+    variance = X.var(axis=0)
+    if not (np.isfinite(variance).all() and variance.max() > 0.0):
+        return np.ones(X.shape[1])
+    n = len(X)
+    steady = (n * variance + 5.0 * variance.mean()) / (n + 5.0)
+    scale = np.sqrt(steady)
+    return np.asarray(scale / np.exp(np.log(scale).mean()))

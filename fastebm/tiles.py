@@ -1,0 +1,94 @@
+"""The layout of compiled code: points in tiles, tiles over threads, sums in a fixed order.
+
+A tile holds up to 64 points dimension-major, (dim, width), so that a loop over its last axis is vector code. Compiled
+functions treat the columns of a tile alike and apart: a result does not depend on the width of its tile, on its place
+in it, or on the thread that computed it.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from fastebm._checks import FloatArray, count
+
+_WIDEST = 64
+_TILE_BYTES = 2**18  # a tile and its proposal stay in the second-level cache
+_LANES = 8  # a multiple of every vector register's length in doubles
+_SUM_GROUPS = 32
+
+
+def widest(dim: int) -> int:
+    """The widest tile for points of this dimension: narrower in high dimension, to stay in the cache."""
+    return max(_LANES, min(_WIDEST, _TILE_BYTES // (8 * dim) // _LANES * _LANES))
+
+
+def shape(n: int, dim: int) -> tuple[int, int]:
+    """Number and width of the tiles that hold n points; the last of their columns may stand for no point.
+
+    Few points are spread over narrower tiles, so that threads have something to share.
+    """
+    limit = widest(dim)
+    n_tiles = -(-n // limit) if n >= 4 * limit else max(-(-n // limit), 2 * n // limit)
+    width = -(-n // n_tiles)
+    if width > _LANES:
+        width = -(-width // _LANES) * _LANES
+    return -(-n // width), width
+
+
+def pack(X: FloatArray, n_tiles: int, width: int) -> FloatArray:
+    """Points (n, dim) as tiles (n_tiles, dim, width); columns that stand for no point repeat the last one."""
+    rows = np.minimum(np.arange(n_tiles * width), len(X) - 1)
+    return np.ascontiguousarray(X[rows].reshape(n_tiles, width, -1).transpose(0, 2, 1))
+
+
+def unpack(tiles: FloatArray, n: int) -> FloatArray:
+    """The first n points of tiles (n_tiles, dim, width) as an array (n, dim)."""
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1).reshape(-1, tiles.shape[1])[:n])
+
+
+def ranges(n: int, n_parts: int) -> list[tuple[int, int]]:
+    """0 to n cut into at most n_parts contiguous ranges (first, last + 1) of nearly equal length."""
+    n_parts = max(1, min(n, n_parts))
+    return [(n * part // n_parts, n * (part + 1) // n_parts) for part in range(n_parts)]
+
+
+def sum_groups(n_tiles: int) -> list[tuple[int, int]]:
+    """The ranges of tiles whose partial sums are added in order; they depend on the number of tiles only."""
+    return ranges(n_tiles, _SUM_GROUPS)
+
+
+def threads(n_threads: int | None) -> int:
+    """The number of threads to use: as asked for, or one for each processor that this process may use."""
+    if n_threads is not None:
+        return count(n_threads, "n_threads")
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(call: Callable[[int, int], object], parts: list[tuple[int, int]], n_threads: int) -> None:
+    """Call `call(first, last)` for every part, on n_threads threads; the first exception is raised when all are done.
+
+    Compiled code lets go of the interpreter's lock, so that threads run side by side.
+    """
+    if n_threads == 1 or len(parts) == 1:
+        for first, last in parts:
+            call(first, last)
+        return
+    futures = [_pool(os.getpid(), n_threads).submit(call, first, last) for first, last in parts[1:]]
+    try:
+        call(*parts[0])
+    finally:
+        faults = [future.exception() for future in futures]
+    for fault in faults:
+        if fault is not None:
+            raise fault
+
+
+@functools.lru_cache(maxsize=4)
+def _pool(_process: int, n_threads: int) -> ThreadPoolExecutor:
+    """Threads are kept between calls; a forked process has its own, since threads do not survive a fork."""
+    return ThreadPoolExecutor(n_threads - 1, thread_name_prefix="fastebm")
