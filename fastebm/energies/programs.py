@@ -17,7 +17,7 @@ from fastebm._compile import (
     ENERGY, ENERGY_SIGNATURE, GRAD, GRAD_SIGNATURE, GRAD_THETA, GRAD_THETA_SIGNATURE, TILE, VECTOR, Compiled, compiled
 )
 
-_PARALLEL_FROM = 4096  # points; below, handing work to a thread costs more than it saves
+_PARALLEL_FROM = 2**17  # points times numbers that each one touches; below, a thread costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """E at points X (n, dim), as (n,)."""
     out = np.empty(len(X))
     width = tiles.widest(program.dim)
-    _spread(lambda first, last: _energies(program.energy.pointer, packed, X, out, first, last, width), len(X))
+    _spread(lambda first, last: _energies(program.energy.pointer, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
@@ -120,14 +120,14 @@ def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """dE/dx at points X (n, dim), as (n, dim)."""
     out = np.empty_like(X)
     width = tiles.widest(program.dim)
-    _spread(lambda first, last: _grads(program.grad.pointer, packed, X, out, first, last, width), len(X))
+    _spread(lambda first, last: _grads(program.grad.pointer, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
 def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """dE/dtheta at points X (n, dim), as (n, n_params)."""
     out = np.empty((len(X), program.n_params))
-    _spread(lambda first, last: _grad_thetas(program.grad_theta.pointer, packed, X, out, first, last), len(X))
+    _spread(lambda first, last: _grad_thetas(program.grad_theta.pointer, packed, X, out, first, last), len(X), program, len(X))
     return out
 
 
@@ -144,16 +144,16 @@ def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights:
                 program.grad_theta.pointer, packed, X, weights, partial[group], start, min(stop, len(X)), width
             )
 
-    n_threads = tiles.threads(None) if len(X) >= _PARALLEL_FROM else 1
-    tiles.run(add, tiles.ranges(len(groups), n_threads), n_threads)
+    _spread(add, len(groups), program, len(X))
     total = np.zeros(program.n_params)
     for part in partial:
         total += part
     return total
 
 
-def _spread(call: Callable[[int, int], None], n: int) -> None:
-    """Run `call(first, last)` over n points, on threads where it pays."""
-    if n:
-        n_threads = tiles.threads(None) if n >= _PARALLEL_FROM else 1
-        tiles.run(call, tiles.ranges(n, n_threads), n_threads)
+def _spread(call: Callable[[int, int], None], n_items: int, program: Program, n_points: int) -> None:
+    """Run `call(first, last)` over the items, on threads where the points are worth it."""
+    if n_points:
+        is_worth_it = n_points * (program.dim + program.n_packed) >= _PARALLEL_FROM
+        n_threads = tiles.threads(None) if is_worth_it else 1
+        tiles.run(call, tiles.ranges(n_items, n_threads), n_threads)

@@ -23,7 +23,7 @@ class Chains:
 
     Parameters
     ----------
-    energy : the energy; `retarget` exchanges it for another of the same program.
+    energy : the energy; `retarget` exchanges it.
     kernel : the rule of transition.
     starts : (n, dim) first positions, with finite energies.
     seed : chain c's stream depends on (seed, c) alone.
@@ -44,21 +44,24 @@ class Chains:
         self._block = 1
         self.retarget(energy)
 
-    def retarget(self, energy: Energy) -> None:
-        """Sample another energy of the same dimension from here on."""
+    def retarget(self, energy: Energy, positions: FloatArray | None = None) -> None:
+        """Go on with another energy of the same dimension, from other positions (n, dim) if they are given."""
+        n_tiles = len(self.x)
+        if positions is not None:
+            self.x = tiles.pack(positions, n_tiles, self.width)
         self.energy = energy
         self.packed = energy.packed
-        self.e = energy.energy(tiles.unpack(self.x, self.x.shape[0] * self.width)).reshape(-1, self.width)
-
-    def move_to(self, positions: FloatArray) -> None:
-        """Put the chains at positions (n, dim); their streams go on."""
-        self.x = tiles.pack(positions, *self.e.shape)
-        self.retarget(self.energy)
+        self.e = energy.energy(tiles.unpack(self.x, n_tiles * self.width)).reshape(n_tiles, self.width)
 
     @property
     def positions(self) -> FloatArray:
         """Where the chains are, (n, dim)."""
         return tiles.unpack(self.x, self.n)
+
+    @property
+    def energies(self) -> FloatArray:
+        """Energies at the positions, (n,)."""
+        return self.e.ravel()[: self.n]
 
     def counts(self) -> tuple[Any, Any]:
         """Accepted transitions and faults of each chain since `forget`, both (n,)."""

@@ -15,8 +15,8 @@ _ROUND = 25  # transitions between two adjustments
 class StepSize:
     """Stochastic approximation of the step size that gives the target acceptance rate.
 
-    log step moves by gain * (rate - target) after each round, with gains that fall as round**-0.6, and `settled` is the
-    mean of log step over the later half of the rounds.
+    log step moves by gain * (rate - target) after each round, with gains that fall as round**-0.6 down to `least_gain`,
+    and `settled` is the mean of log step over the later half of the rounds.
 
     References
     ----------
@@ -25,13 +25,14 @@ class StepSize:
     C. Andrieu and J. Thoms (2008), A tutorial on adaptive MCMC, doi:10.1007/s11222-008-9110-y.
     """
 
-    def __init__(self, first: float, target: float) -> None:
+    def __init__(self, first: float, target: float, least_gain: float = 0.0) -> None:
         self.target = target
+        self.least_gain = least_gain
         self.log_steps = [math.log(first)]
 
     def adjust(self, rate: float) -> None:
         """Learn from the acceptance rate of the last round."""
-        gain = 5.0 / len(self.log_steps) ** 0.6
+        gain = max(5.0 / len(self.log_steps) ** 0.6, self.least_gain)
         self.log_steps.append(self.log_steps[-1] + gain * (rate - self.target))
 
     @property

@@ -1,0 +1,67 @@
+"""Energies from their descriptions: the catalogue by name, a user's by the energy that is passed in."""
+
+from typing import Any
+
+import numpy as np
+
+from fastebm.energies.algebra import Observed, Sum, Tempered, Walled
+from fastebm.energies.double_well import DoubleWell
+from fastebm.energies.energy import Energy
+from fastebm.energies.gaussian import Gaussian
+from fastebm.energies.gaussian_mixture import GaussianMixture
+from fastebm.energies.mlp import MLP
+
+CATALOGUE: dict[str, type[Energy]] = {
+    kind.__name__: kind for kind in (Gaussian, GaussianMixture, DoubleWell, MLP)
+}
+
+
+def rebuild(description: dict[str, Any], theta: Any, energy: Energy | None, path: Any) -> Energy:
+    """The energy that a file describes, with the file's theta.
+
+    Parameters
+    ----------
+    description : what `describe` gave.
+    theta : (n_params,) parameters.
+    energy : the user's energy, where the description has a function in it; files hold no code.
+    path : the file, for messages.
+
+    Raises
+    ------
+    ValueError : a user's energy is needed and missing, or it is not the one that was saved.
+    """
+    if energy is not None:
+        if energy.describe() != description:
+            raise ValueError(
+                f"{path} was saved with another energy than the {energy.name!r} passed in: their source, data or "
+                "settings differ; pass the energy as it was when the file was written."
+            )
+        return energy.with_theta(theta)
+    if name := _function_in(description):
+        raise ValueError(f"{path} holds a model of your own energy {name!r}; pass it: load(path, energy={name}).")
+    return _build(description).with_theta(theta)
+
+
+def _function_in(description: dict[str, Any]) -> str | None:
+    """The name of a user's function in the description, None if there is none."""
+    if description["type"] == "function":
+        return str(description["name"])
+    parts = [*description.get("parts", []), *([description["part"]] if "part" in description else [])]
+    return next((name for name in map(_function_in, parts) if name), None)
+
+
+def _build(description: dict[str, Any]) -> Energy:
+    kind = description["type"]
+    if kind == "sum":
+        first, second = description["parts"]
+        return Sum(_build(first), _build(second))
+    if kind == "tempered":
+        return Tempered(_build(description["part"]), description["beta"])
+    if kind == "observed":
+        return Observed(_build(description["part"]), description["noise"])
+    if kind == "walled":
+        ends = [[-np.inf if low is None else low, np.inf if high is None else high] for low, high in description["walls"]]
+        return Walled(_build(description["part"]), np.array(ends))
+    if kind not in CATALOGUE:
+        raise ValueError(f"the file names the energy {kind!r}, which this version does not know; upgrade fastebm.")
+    return CATALOGUE[kind](**description["settings"])

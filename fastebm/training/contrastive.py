@@ -1,0 +1,118 @@
+"""Contrastive divergence: the model's side of the gradient from a few transitions of Markov chains."""
+
+import numpy as np
+
+from fastebm import _checks
+from fastebm._checks import FloatArray
+from fastebm.energies import Energy
+from fastebm.kernels import Kernel, RandomWalk
+from fastebm.sampling.chains import Chains
+from fastebm.sampling.warmup import StepSize
+from fastebm.training.objective import Estimator, Objective
+
+_LEAST_GAIN = 0.2  # the model moves under the chains, so that the step size must go on learning
+
+
+class ContrastiveDivergence(Objective):
+    """CD-k: <dE/dtheta>_data - <dE/dtheta> after k transitions of chains that start at the batch.
+
+    Biased for finite k: the gradient of KL(data, model) - KL(data after k transitions, model), up to a small term.
+
+    Parameters
+    ----------
+    k : transitions, at least 1.
+    kernel : the rule of transition. With a step size of None the proposal follows the spread of the data and the
+        acceptance rates seen while training.
+
+    References
+    ----------
+    G. E. Hinton (2002), doi:10.1162/089976602760128018.
+    """
+
+    def __init__(self, k: int = 1, kernel: Kernel | None = None) -> None:
+        self.k = _checks.count(k, "k")
+        self.kernel = RandomWalk() if kernel is None else kernel
+
+    def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
+        return Contrast(energy, data, self.k, self.kernel, None, seed, n_threads)
+
+    def __repr__(self) -> str:
+        return f"ContrastiveDivergence(k={self.k})"
+
+
+class PersistentCD(Objective):
+    """Persistent contrastive divergence: <dE/dtheta>_data - <dE/dtheta>_particles, with chains that never restart.
+
+    Parameters
+    ----------
+    k : transitions of each particle per step, at least 1.
+    n_particles : chains, at least 1; they start at data points.
+    kernel : as for ContrastiveDivergence.
+
+    References
+    ----------
+    L. Younes (1999), doi:10.1080/17442509908834179.
+    T. Tieleman (2008), doi:10.1145/1390156.1390290.
+    """
+
+    def __init__(self, k: int = 1, n_particles: int = 1024, kernel: Kernel | None = None) -> None:
+        self.k = _checks.count(k, "k")
+        self.n_particles = _checks.count(n_particles, "n_particles")
+        self.kernel = RandomWalk() if kernel is None else kernel
+
+    def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
+        rows = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(data),)))
+        particles = data[rows.integers(len(data), size=self.n_particles)]
+        return Contrast(energy, data, self.k, self.kernel, particles, seed, n_threads)
+
+    def __repr__(self) -> str:
+        return f"PersistentCD(k={self.k}, n_particles={self.n_particles})"
+
+
+class Contrast(Estimator):
+    """Chains for the model's side: at persistent particles, or back at the batch in every step."""
+
+    def __init__(
+        self,
+        energy: Energy,
+        data: FloatArray,
+        k: int,
+        kernel: Kernel,
+        particles: FloatArray | None,
+        seed: int,
+        n_threads: int,
+    ) -> None:
+        self.k = k
+        self.kernel = kernel
+        self.restarts = particles is None
+        self.seed = seed
+        self.n_threads = n_threads
+        self.scale = _spread(data)
+        self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
+        self.chains: Chains | None = None
+        if particles is not None:
+            self.chains = Chains(energy, kernel, particles, seed, n_threads)
+
+    def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
+        if self.chains is None or (self.restarts and self.chains.n != len(batch)):
+            self.chains = Chains(energy, self.kernel, batch, self.seed, self.n_threads)
+        chains = self.chains
+        chains.retarget(energy, batch if self.restarts else None)
+        chains.forget()
+        chains.advance(self.k, self._settings())
+        self.particles = chains.positions
+        self.acceptance_rate = float(chains.acceptance_rate().mean())
+        self.step.adjust(self.acceptance_rate)
+        self.energy_gap = float(energy.energy(batch).mean() - chains.energies.mean())
+        return energy.mean_grad_theta(batch) - energy.mean_grad_theta(self.particles)
+
+    def _settings(self) -> FloatArray:
+        if self.kernel.step_size is None:
+            return self.kernel.settings(self.step.current, self.scale)
+        return self.kernel.settings(self.kernel.step_size, np.ones_like(self.scale))
+
+
+def _spread(data: FloatArray) -> FloatArray:
+    """Standard deviation of each coordinate of the data; 1 where it is constant."""
+    spread = data.std(axis=0)
+    return np.where(spread > 0.0, spread, 1.0)

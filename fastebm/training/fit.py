@@ -1,0 +1,238 @@
+"""The training loop."""
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastebm import _checks, files, tiles
+from fastebm._checks import FastebmWarning, FloatArray, RNGLike
+from fastebm.energies import Energy
+from fastebm.exact import quadrature
+from fastebm.sampling.interrupts import Interrupts
+from fastebm.sampling.progress import Progress
+from fastebm.training.contrastive import PersistentCD
+from fastebm.training.objective import Estimator, Objective
+from fastebm.training.optimisers import Adam, Optimiser
+
+_EXACT_DIM = 3
+_LOOKS = 20  # evaluations of the held-out likelihood in one training
+_FAR = 1e3  # standard deviations of the data; particles beyond have no model that holds them
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained model and how it came about.
+
+    Attributes
+    ----------
+    energy : the energy with the last theta.
+    history : arrays by name, one entry a step: "energy_gap" (mean energy of the batch minus that of the model's points,
+        near 0 when the two agree), "acceptance_rate", "gradient_norm"; and one entry a look: "step",
+        "log_likelihood" (exact mean log-likelihood of the validation data; empty without them or above three
+        dimensions).
+    particles : (n_particles, dim) last points of the model's chains; None for exact training.
+    seed : passed as `rng`, it gives the same training again.
+    interrupted : True if Ctrl-C or divergence ended the training early; the model is the last good one.
+    timings : seconds of "training".
+    settings : what else was asked for.
+    """
+
+    energy: Energy
+    history: dict[str, FloatArray]
+    particles: FloatArray | None
+    seed: int
+    interrupted: bool
+    timings: dict[str, float]
+    settings: dict[str, Any] = field(repr=False)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to `path`, atomically; `fastebm.load` reads it."""
+        header = {
+            "energy": self.energy.describe(),
+            "seed": self.seed,
+            "interrupted": self.interrupted,
+            "timings": self.timings,
+            "settings": self.settings,
+        }
+        arrays = {"theta": self.energy.theta} | {f"history_{key}": value for key, value in self.history.items()}
+        if self.particles is not None:
+            arrays["particles"] = self.particles
+        files.write(path, "fit", header, arrays)
+
+    @classmethod
+    def restore(cls, energy: Energy, header: dict[str, Any], arrays: dict[str, Any]) -> "Fit":
+        """The fit that `save` wrote, around its energy."""
+        history = {key.removeprefix("history_"): value for key, value in arrays.items() if key.startswith("history_")}
+        rest = {key: value for key, value in header.items() if key != "energy"}
+        return cls(energy=energy, history=history, particles=arrays.get("particles"), **rest)
+
+
+def fit(
+    energy: Energy,
+    data: ArrayLike,
+    objective: Objective | None = None,
+    *,
+    optimizer: Optimiser | None = None,
+    n_steps: int = 2000,
+    batch_size: int = 128,
+    validation: ArrayLike | None = None,
+    rng: RNGLike = None,
+    n_threads: int | None = None,
+    progress: bool | str = "auto",
+) -> Fit:
+    """Fit the parameters of an energy to data.
+
+    Parameters
+    ----------
+    energy : the model, with the theta to start from.
+    data : (n, dim) finite points inside the domain.
+    objective : where gradients come from; PersistentCD() if None.
+    optimizer : the rule of descent; Adam() if None.
+    n_steps : gradient steps, at least 1.
+    batch_size : rows of data in each step, drawn without replacement until all were used; all rows if there are fewer.
+    validation : (m, dim) held-out points, whose exact mean log-likelihood goes into the history about twenty times, in
+        one to three dimensions.
+    rng, n_threads, progress : as in `sample`; the same seed gives the same bits for any number of threads.
+
+    Returns
+    -------
+    Fit. Ctrl-C ends the training early and returns the model so far.
+
+    Warns
+    -----
+    FastebmWarning : the training diverged (theta or gradient not finite, particles far from all data): the last good
+        model is returned; an interrupt.
+
+    Examples
+    --------
+    >>> import fastebm as eb, numpy as np
+    >>> data = np.random.default_rng(0).normal(3.0, 1.0, (500, 1))
+    >>> fit = eb.fit(eb.Gaussian([0.0], 4.0), data, eb.MaximumLikelihood(), n_steps=300, batch_size=500, rng=0,
+    ...              optimizer=eb.Adam(5e-2))
+    >>> bool(abs(fit.energy.unpack()["mean"][0] - data.mean()) < 0.01)
+    True
+    """
+    if not isinstance(energy, Energy):
+        raise TypeError(f"energy is a {type(energy).__name__}; pass an energy, for example eb.MLP(dim=2).")
+    rows = _checks.data(data, energy.dim, energy.domain)
+    held_out = None if validation is None else _checks.data(validation, energy.dim, energy.domain, "validation")
+    loss = PersistentCD() if objective is None else objective
+    rule = Adam() if optimizer is None else optimizer
+    if not isinstance(loss, Objective):
+        raise TypeError(f"objective is {loss!r}; pass an objective, for example eb.PersistentCD().")
+    if not isinstance(rule, Optimiser):
+        raise TypeError(f"optimizer is {rule!r}; pass an optimizer, for example eb.Adam(1e-2).")
+    n_steps = _checks.count(n_steps, "n_steps")
+    batch_size = min(_checks.count(batch_size, "batch_size"), len(rows))
+    if energy.n_params == 0:
+        raise ValueError(f"{energy.name} has no parameters to fit; define it with theta={{...}}.")
+    seed = _checks.seed(rng)
+    values = energy.energy(rows)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(
+            f"{energy.name} is {values[row]} at data[{row}] = {rows[row].tolist()}; start from a theta for which the "
+            "energy is finite at all data."
+        )
+
+    began = time.perf_counter()
+    estimator = loss.begin(energy, rows, seed, tiles.threads(n_threads))
+    batches = _Batches(rows, batch_size, seed)
+    carried = rule.begin(energy.n_params)
+    history: dict[str, list[float]] = {
+        key: [] for key in ("energy_gap", "acceptance_rate", "gradient_norm", "step", "log_likelihood")
+    }
+    bar = Progress(n_steps, "training", progress)
+    trouble = None
+    try:
+        with Interrupts() as interrupts:
+            for step in range(n_steps):
+                if held_out is not None and step % max(1, n_steps // _LOOKS) == 0:
+                    _look(history, step, energy, held_out)
+                gradient = estimator.gradient(energy, batches.next())
+                theta = rule.step(energy.theta, gradient, carried, step, n_steps)
+                trouble = _trouble(gradient, theta, estimator, rows)
+                if trouble is not None:
+                    break
+                energy = energy.with_theta(theta)
+                history["energy_gap"].append(estimator.energy_gap)
+                history["acceptance_rate"].append(estimator.acceptance_rate)
+                history["gradient_norm"].append(float(np.linalg.norm(gradient)))
+                bar.advance(1, energy_gap=f"{estimator.energy_gap:.3g}")
+                if interrupts.requested:
+                    break
+            n_made = len(history["energy_gap"])
+            if held_out is not None:
+                _look(history, n_made, energy, held_out)
+    finally:
+        bar.close()
+    if trouble is not None:
+        warnings.warn(
+            f"training stopped at step {n_made} of {n_steps}: {trouble}; fit.energy is the model before that step. "
+            "Lower the learning rate, or raise k of the objective.",
+            FastebmWarning, stacklevel=2,
+        )
+    elif n_made < n_steps:
+        warnings.warn(
+            f"interrupted after {n_made} of {n_steps} steps; fit.energy is the model so far.", FastebmWarning,
+            stacklevel=2,
+        )
+    return Fit(
+        energy=energy,
+        history={key: np.array(values) for key, values in history.items()},
+        particles=estimator.particles,
+        seed=seed,
+        interrupted=n_made < n_steps,
+        timings={"training": time.perf_counter() - began},
+        settings={"objective": repr(loss), "n_steps": n_steps, "batch_size": batch_size},
+    )
+
+
+class _Batches:
+    """Batches of equal size without replacement; a new shuffle when the data are used up."""
+
+    def __init__(self, data: FloatArray, size: int, seed: int) -> None:
+        self._data = data
+        self._size = size
+        self._generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        self._order = np.zeros(0, dtype=np.int64)
+
+    def next(self) -> FloatArray:
+        if self._size == len(self._data):
+            return self._data
+        if len(self._order) < self._size:
+            self._order = self._generator.permutation(len(self._data))
+        rows, self._order = self._order[: self._size], self._order[self._size :]
+        return self._data[rows]
+
+
+def _look(history: dict[str, list[float]], step: int, energy: Energy, held_out: FloatArray) -> None:
+    """Note the exact mean log-likelihood of held-out points, where log Z can be had."""
+    closed = energy.closed_log_partition()
+    if closed is None and energy.dim > _EXACT_DIM:
+        return
+    try:
+        log_z = quadrature.grid(energy, rtol=1e-6).log_partition if closed is None else closed
+    except quadrature.NotNormalisableError:
+        log_z = np.nan
+    history["step"].append(float(step))
+    history["log_likelihood"].append(float(-energy.energy(held_out).mean() - log_z))
+
+
+def _trouble(gradient: FloatArray, theta: FloatArray, estimator: Estimator, data: FloatArray) -> str | None:
+    """What shows that the training has come off the rails, in words; None if nothing does."""
+    if not np.isfinite(gradient).all():
+        return "the gradient is not finite"
+    if not np.isfinite(theta).all():
+        return "theta would not be finite"
+    if estimator.particles is not None:
+        reach = _FAR * (data.std() + np.finfo(float).tiny)
+        distance = float(np.abs(estimator.particles - data.mean(axis=0)).max())
+        if not distance < max(reach, _FAR):
+            return f"particles have left the data, the farthest by {distance:.3g}: the energy does not hold them"
+    return None

@@ -1,0 +1,52 @@
+"""What every training objective has in common."""
+
+import abc
+
+from numpy.typing import ArrayLike
+
+from fastebm import _checks, tiles
+from fastebm._checks import FloatArray, RNGLike
+from fastebm.energies import Energy
+
+
+class Estimator(abc.ABC):
+    """An objective at work on one training: what it carries from step to step.
+
+    Attributes
+    ----------
+    energy_gap : mean energy of the last batch minus that of the model's points; near 0 where the two agree.
+    acceptance_rate : accepted share of the proposals in the last step; nan where nothing is proposed.
+    particles : (n, dim) points that stand for the model, None where there are none.
+    """
+
+    energy_gap: float = float("nan")
+    acceptance_rate: float = float("nan")
+    particles: FloatArray | None = None
+
+    @abc.abstractmethod
+    def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
+        """Estimate of d(loss)/d theta, (n_params,), for a batch (n, dim); advances what is carried."""
+
+
+class Objective(abc.ABC):
+    """A loss whose gradient in theta can be estimated."""
+
+    @abc.abstractmethod
+    def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> Estimator:
+        """An estimator for training `energy` on data (n, dim)."""
+
+    def gradient(self, energy: Energy, batch: ArrayLike, rng: RNGLike = None) -> FloatArray:
+        """One estimate of the gradient of d(loss)/d theta.
+
+        Parameters
+        ----------
+        energy : the model.
+        batch : (n, dim) data.
+        rng : None, a seed or a NumPy Generator.
+
+        Returns
+        -------
+        (n_params,) gradient; following its negative lowers the loss.
+        """
+        points = _checks.data(batch, energy.dim, energy.domain, "batch")
+        return self.begin(energy, points, _checks.seed(rng), tiles.threads(None)).gradient(energy, points)
