@@ -138,6 +138,8 @@ class _DiskCache:
         return None
 
     def save_overload(self, _signature: Any, result: Any) -> None:
+        if result.library.has_dynamic_globals:
+            return  # the address of a large array or of a foreign function means nothing to another process
         code = dumps(result._reduce())
         path = self.path(result.codegen)
         try:
@@ -211,7 +213,8 @@ def _reason(text: str) -> str:
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
-        (r"No implementation of function Function\(<[^']*'?([^'>]+)'?[^>]*>\) found", "{0} does not take these arguments"),
+        (r"fastebm: ([^\n]+)", "{0}"),
+        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
         (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
         (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),
     )

@@ -85,7 +85,8 @@ def advance(  # type: ignore[no-untyped-def]
             n_bad += not e_y[l] > -np.inf
         for i in range(dim):
             for l in range(width):
-                x[i, l] = y[i, l] if accepts[l] > 0.5 else x[i, l]
+                here, there = x[i, l], y[i, l]  # both read first: a read on one side only would not be vector code
+                x[i, l] = there if accepts[l] > 0.5 else here
         if n_bad:
             for l in range(width):
                 if not e_y[l] > -np.inf:

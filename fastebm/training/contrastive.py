@@ -104,6 +104,7 @@ class Contrast(Estimator):
         self.acceptance_rate = float(chains.acceptance_rate().mean())
         self.step.adjust(self.acceptance_rate)
         self.energy_gap = float(energy.energy(batch).mean() - chains.energies.mean())
+        self.energy_spread = float(chains.energies.std())
         return energy.mean_grad_theta(batch) - energy.mean_grad_theta(self.particles)
 
     def _settings(self) -> FloatArray:

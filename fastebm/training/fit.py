@@ -21,6 +21,7 @@ from fastebm.training.optimisers import Adam, Optimiser
 
 _EXACT_DIM = 3
 _LOOKS = 20  # evaluations of the held-out likelihood in one training
+_LAG = 3.0  # standard deviations of the energy between data and particles; healthy training keeps well below one
 _FAR = 1e3  # standard deviations of the data; particles beyond have no model that holds them
 
 
@@ -106,7 +107,7 @@ def fit(
     Warns
     -----
     FastebmWarning : the training diverged (theta or gradient not finite, particles far from all data): the last good
-        model is returned; an interrupt.
+        model is returned; chains that lag behind the model; an interrupt.
 
     Examples
     --------
@@ -181,6 +182,13 @@ def fit(
         warnings.warn(
             f"interrupted after {n_made} of {n_steps} steps; fit.energy is the model so far.", FastebmWarning,
             stacklevel=2,
+        )
+    elif abs(lag := float(np.mean(history["energy_gap"][-max(1, n_steps // 10) :]))) > _LAG * estimator.energy_spread:
+        warnings.warn(
+            f"the data's energy is {lag:.3g} away from that of the model's points at the end, more than {_LAG:g} "
+            f"standard deviations ({estimator.energy_spread:.3g}): the chains lag behind the model. Raise k of the "
+            "objective, lower the learning rate, or train longer.",
+            FastebmWarning, stacklevel=2,
         )
     return Fit(
         energy=energy,

@@ -29,5 +29,8 @@ class ExactLikelihood(Estimator):
         grid = None if self._grid is None else self._grid.reweighted(energy)
         self._grid = quadrature.grid(energy) if grid is None else grid
         weights = self._grid.probabilities
-        self.energy_gap = float(energy.energy(batch).mean() - weights @ energy.energy(self._grid.points))
+        values = energy.energy(self._grid.points)
+        mean = float(weights @ values)
+        self.energy_gap = float(energy.energy(batch).mean()) - mean
+        self.energy_spread = float(weights @ (values - mean) ** 2) ** 0.5
         return energy.mean_grad_theta(batch) - energy.mean_grad_theta(self._grid.points, weights)

@@ -15,11 +15,13 @@ class Estimator(abc.ABC):
     Attributes
     ----------
     energy_gap : mean energy of the last batch minus that of the model's points; near 0 where the two agree.
+    energy_spread : standard deviation of the energy over the model's points.
     acceptance_rate : accepted share of the proposals in the last step; nan where nothing is proposed.
     particles : (n, dim) points that stand for the model, None where there are none.
     """
 
     energy_gap: float = float("nan")
+    energy_spread: float = float("nan")
     acceptance_rate: float = float("nan")
     particles: FloatArray | None = None
 

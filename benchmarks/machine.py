@@ -1,0 +1,36 @@
+"""What the figures were measured on."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks import reference
+
+
+def describe() -> dict[str, str]:
+    """Processor, processors this process may use, and the versions of what takes part; "none" for what is missing."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "python": platform.python_version(),
+        **{package: package_version(package) for package in ("fastebm", "numpy", "numba")},
+        "gcc": reference.compiler_version(),
+    }
+
+
+def package_version(package: str) -> str:
+    """The installed version of a distribution, "none" if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _cpu_model() -> str:
+    listing = Path("/proc/cpuinfo")
+    if listing.is_file():
+        for line in listing.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,32 @@
+"""What happens once a process, measured in fresh ones."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_IMPORT = """
+import time
+wall, cpu = time.perf_counter(), time.process_time()
+import {module}
+print(time.perf_counter() - wall, time.process_time() - cpu)
+"""
+
+
+def figures(code: str, **environment: str) -> list[float]:
+    """The numbers that `code` prints when a fresh interpreter runs it, with these variables set besides."""
+    here = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path} | environment,
+        capture_output=True, text=True, check=False,
+    )
+    if answer.returncode:
+        raise RuntimeError(f"a fresh process failed: {answer.stderr.strip().splitlines()[-1]}; run it by hand: {code!r}.")
+    return [float(word) for word in answer.stdout.split()]
+
+
+def import_times(module: str) -> tuple[float, float]:
+    """Wall-clock and CPU seconds of importing `module`, without the start of the interpreter."""
+    wall, cpu = figures(_IMPORT.format(module=module))
+    return wall, cpu

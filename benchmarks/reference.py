@@ -1,0 +1,142 @@
+"""The C reference: built by gcc when it is first asked for, in a temporary folder, and called by ctypes."""
+
+import ctypes
+import functools
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.timing import Bar, Contestant, Cost, Field, Measure
+
+VARIANTS = {"polynomial": "C, own polynomials", "libmvec": "C, libmvec"}
+BLOCK = 64
+
+_COMPILER = "gcc"
+_FLAGS = ("-O3", "-march=native", "-ffast-math", "-Wno-psabi", "-shared", "-fPIC")
+# gcc by itself prefers half of a 512-bit register, which costs the loops over libmvec a tenth
+_X86_FLAGS = ("-mprefer-vector-width=512",)
+
+
+class ReferenceError(RuntimeError):
+    """There is no C reference on this machine; the message says why."""
+
+
+class Reference:
+    """The compiled functions of reference.c.
+
+    Attributes
+    ----------
+    build_seconds : what compiling took.
+    """
+
+    def __init__(self) -> None:
+        compiler = shutil.which(_COMPILER)
+        if compiler is None:
+            raise ReferenceError(
+                f"{_COMPILER} was not found on PATH, so the C figures are absent; install {_COMPILER} to have them."
+            )
+        flags = _FLAGS + (_X86_FLAGS if platform.machine().lower() in ("x86_64", "amd64") else ())
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            library = Path(folder) / "reference.so"
+            source = Path(__file__).with_name("reference.c")
+            made = subprocess.run(
+                [compiler, *flags, str(source), "-o", str(library), "-lm"], capture_output=True, text=True, check=False
+            )
+            if made.returncode:
+                fault = next((line for line in made.stderr.splitlines() if "error" in line), made.stderr.strip())
+                raise ReferenceError(
+                    f"{compiler} could not build {source.name} ({fault}), so the C figures are absent; "
+                    "use gcc 10 or newer."
+                )
+            self.build_seconds = time.perf_counter() - began
+            self._library = ctypes.CDLL(str(library))
+
+    def normals(self, variant: str, out: NDArray[np.float64], streams: NDArray[np.uint64], n_repeats: int) -> None:
+        """Standard normals into out (n_rows, 64), n_rows even, n_repeats times; advances streams (4, 64)."""
+        n_rows = out.shape[0]
+        _check_rows(n_rows)
+        function = self._library[f"normals_{variant}"]
+        function.restype = None
+        function(_place(out), _place(streams), ctypes.c_long(n_rows), ctypes.c_long(n_repeats))
+
+    def random_walk(
+        self,
+        variant: str,
+        positions: NDArray[np.float64],
+        streams: NDArray[np.uint64],
+        mean: NDArray[np.float64],
+        precision: NDArray[np.float64],
+        step: float,
+        n_steps: int,
+        accepted: NDArray[np.int64],
+    ) -> None:
+        """Metropolis transitions of chains at positions (n_blocks, dim, 64), dim even, on a diagonal Gaussian.
+
+        Changes positions, streams (n_blocks, 4, 64) and accepted (n_blocks, 64), to which it adds, in place.
+        """
+        n_blocks, dim, _ = positions.shape
+        _check_rows(dim)
+        function = self._library[f"random_walk_{variant}"]
+        function.restype = None
+        function(
+            _place(positions), _place(streams), _place(mean), _place(precision), ctypes.c_double(step),
+            ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
+        )
+
+
+@functools.cache
+def load() -> Reference:
+    """The reference, built once a process.
+
+    Raises
+    ------
+    ReferenceError : there is no compiler, or it fails.
+    """
+    return Reference()
+
+
+def field(measure_of: Callable[[Reference, str], Measure], bar: Bar | None = None) -> Field:
+    """Both variants as contestants, measured by `measure_of(library, variant)`; absent, with a note, without gcc."""
+    try:
+        library = load()
+    except ReferenceError as fault:
+        return Field([Contestant(name, None, "absent", bar) for name in VARIANTS.values()], notes=[str(fault)])
+    contestants = [Contestant(name, measure_of(library, variant), bar=bar) for variant, name in VARIANTS.items()]
+    return Field(contestants, [Cost("C", f"compile by {_COMPILER}", library.build_seconds)])
+
+
+def compiler_version() -> str:
+    """gcc's version, "none" where there is none."""
+    compiler = shutil.which(_COMPILER)
+    if compiler is None:
+        return "none"
+    answer = subprocess.run([compiler, "-dumpfullversion", "-dumpversion"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def fresh_streams(n_blocks: int) -> NDArray[np.uint64]:
+    """States (n_blocks, 4, 64) of independent generators, seeded anew at every call."""
+    return np.random.SeedSequence().generate_state(n_blocks * 4 * BLOCK, np.uint64).reshape(n_blocks, 4, BLOCK)
+
+
+def blocks(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, dim), n a multiple of 64, in the layout of the reference, (n / 64, dim, 64)."""
+    return np.ascontiguousarray(points.reshape(-1, BLOCK, points.shape[1]).transpose(0, 2, 1))
+
+
+def _check_rows(n_rows: int) -> None:
+    if n_rows % 2:
+        raise ValueError(f"the C reference makes normals in pairs of rows and got {n_rows} rows; pass an even number.")
+
+
+def _place(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,14 @@
+"""The rows of the table: each file measures one family, each function takes the number of rounds and gives a Report."""
+
+from collections.abc import Callable
+
+from benchmarks.rows import first_sample, imports, normals, random_walk, threads
+from benchmarks.timing import Report
+
+ROWS: dict[str, Callable[[int], Report]] = {
+    "rwmh-gauss10": random_walk.measure,
+    "normals": normals.measure,
+    "threads": threads.measure,
+    "import": imports.measure,
+    "first-sample": first_sample.measure,
+}

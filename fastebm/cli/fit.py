@@ -1,0 +1,68 @@
+"""Fit a model to the rows of a CSV file.
+
+The model is a multilayer perceptron with a confining term, trained by persistent contrastive divergence. A share of
+the rows is held out: it gives the likelihood, which is exact for one to three columns, and the threshold for anomalies.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from fastebm import _checks, files, tables
+from fastebm.datasets import split
+from fastebm.energies import MLP, Gaussian
+from fastebm.partition import log_likelihood
+from fastebm.tasks import anomaly_threshold
+from fastebm.training import Adam, PersistentCD, fit
+
+_EXACT_DIM = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", type=Path, help="CSV file of numbers, with or without a header")
+    parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="file for the model (.npz)")
+    parser.add_argument("--columns", help="names or numbers (from 1) of the columns to use, with commas between")
+    parser.add_argument("--hidden", default="64,64", help="widths of the hidden layers (default 64,64)")
+    parser.add_argument("--steps", type=int, default=4000, help="gradient steps (default 4000)")
+    parser.add_argument("--transitions", type=int, default=5, help="transitions per particle and step (default 5)")
+    parser.add_argument("--rate", type=float, default=3e-3, help="first learning rate (default 3e-3)")
+    parser.add_argument("--held-out", type=float, default=0.2, help="share of the rows held out (default 0.2)")
+    parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    files.writable(chosen.out)
+    hidden = [int(width) for width in chosen.hidden.split(",")]
+    columns = None if chosen.columns is None else [name.strip() for name in chosen.columns.split(",")]
+    names, rows = tables.read_csv(chosen.data, columns)
+    train, held_out = split(rows, _checks.fraction(chosen.held_out, "--held-out"), rng=chosen.seed)
+    dim = rows.shape[1]
+    center, scale = train.mean(axis=0), train.std(axis=0)
+    constant = [name for name, spread in zip(names, scale, strict=True) if spread == 0.0]
+    if constant:
+        raise ValueError(f"{chosen.data}: column {constant[0]!r} is constant; leave it out with --columns.")
+    result = fit(
+        MLP(dim, hidden, center=center, scale=scale, rng=chosen.seed),
+        train,
+        PersistentCD(k=chosen.transitions),
+        optimizer=Adam(chosen.rate, chosen.rate / 30.0),
+        n_steps=chosen.steps,
+        validation=held_out,
+        rng=chosen.seed,
+    )
+    threshold = anomaly_threshold(result.energy, held_out)
+    result = dataclasses.replace(
+        result, settings=result.settings | {"columns": list(names), "threshold": threshold if np.isfinite(threshold) else None}
+    )
+    result.save(chosen.out)
+    print(f"{chosen.data}: {len(train)} rows to train, {len(held_out)} held out, {dim} column(s): {', '.join(names)}")
+    if dim <= _EXACT_DIM:
+        gaussian = Gaussian(center, np.atleast_2d(np.cov(train.T)))
+        print("held-out log-likelihood per row, exact:")
+        print(f"  this model  {log_likelihood(result.energy, held_out).mean():9.4f}")
+        print(f"  Gaussian    {log_likelihood(gaussian, held_out).mean():9.4f}")
+    print(f"anomaly threshold for 5 % false alarms: energy above {threshold:.4f}")
+    print(f"model: {chosen.out}")
+    return 0

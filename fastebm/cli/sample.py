@@ -1,0 +1,38 @@
+"""Draw rows from a model, as CSV."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fastebm import _checks, files, sampling, tables
+from fastebm.cli.models import add_model, read_model
+
+_THIN = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("--n", type=int, default=1000, help="rows (default 1000)")
+    parser.add_argument("--out", metavar="CSV", type=Path, help="file for the rows; without it they are printed")
+    parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    n = _checks.count(chosen.n, "--n")
+    if chosen.out is not None:
+        files.writable(chosen.out)
+    energy, notes = read_model(chosen)
+    n_chains = min(n, 256)
+    result = sampling.sample(
+        energy, n_chains=n_chains, n_draws=-(-n // n_chains), n_warmup=2000, thin=_THIN, rng=chosen.seed
+    )
+    rows = np.swapaxes(result.draws, 0, 1).reshape(-1, energy.dim)[:n]
+    names = notes.get("columns") or [f"x{i}" for i in range(energy.dim)]
+    if chosen.out is None:
+        tables.print_csv(sys.stdout, names, rows)
+    else:
+        tables.write_csv(chosen.out, names, rows)
+        print(f"{len(rows)} rows: {chosen.out}")
+    return 0

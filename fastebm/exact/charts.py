@@ -1,0 +1,87 @@
+"""Charts: coordinates t in which a lattice of equal steps is fine where the density is narrow, and coarse in its tails.
+
+v = centre + frame y undoes correlations; each y_i then has a ruler, on which equal steps of t are short near the modes
+and grow in proportion to the distance from them. A density with Gaussian tails falls in t like exp(-exp(2 |t|)), one with power
+tails like an exponential, and the trapezoid rule is spectrally accurate for both: for one mode it is the sinh rule of
+Takahasi and Mori, composed with the coordinates of `coordinates` their exp-sinh and tanh-sinh rules.
+
+References
+----------
+H. Takahasi and M. Mori (1974), Double exponential formulas for numerical integration, doi:10.2977/prims/1195192451.
+L. N. Trefethen and J. A. C. Weideman (2014), The exponentially convergent trapezoidal rule, doi:10.1137/130932132.
+"""
+
+import numpy as np
+
+from fastebm._checks import FloatArray
+from fastebm.exact.densities import Density
+
+_NEWTON_STEPS = 6
+
+
+class Ruler:
+    """t = sum_k asinh((y - centres_k) / scales_k): around each centre a step of t is a step of y in units of its scale.
+
+    Parameters
+    ----------
+    centres, scales : (n_modes,) each.
+    """
+
+    def __init__(self, centres: FloatArray, scales: FloatArray) -> None:
+        self.centres, self.scales = centres, scales
+        if len(centres) > 1:  # where to start Newton's method
+            around = np.sinh(np.linspace(-400.0, 400.0, 4001))
+            knots = np.unique(centres + scales * around[:, None])
+            self._knots, self._marks = knots, self.t(knots)
+
+    def t(self, y: FloatArray) -> FloatArray:
+        """The mark at y."""
+        return np.arcsinh((y[..., None] - self.centres) / self.scales).sum(axis=-1)
+
+    def y(self, t: FloatArray) -> FloatArray:
+        """The place of the mark t."""
+        if len(self.centres) == 1:
+            return self.centres[0] + self.scales[0] * np.sinh(t)
+        cell = np.clip(np.searchsorted(self._marks, t) - 1, 0, len(self._marks) - 2)
+        low, high = self._knots[cell], self._knots[cell + 1]
+        share = (t - self._marks[cell]) / (self._marks[cell + 1] - self._marks[cell])
+        y = low + share * (high - low)
+        for _ in range(_NEWTON_STEPS):
+            y = np.clip(y + (t - self.t(y)) * np.exp(self.log_slope(y)), low, high)
+        return y
+
+    def log_slope(self, y: FloatArray) -> FloatArray:
+        """log dy/dt at y."""
+        return -np.log((1.0 / np.hypot(y[..., None] - self.centres, self.scales)).sum(axis=-1))
+
+
+class Chart:
+    """t (n, dim) -> v = centre + frame y(t) for a density.
+
+    Parameters
+    ----------
+    density : the density to be integrated.
+    centre : (dim,) the v of y = 0.
+    frame : (dim, dim) lower triangular, so that the first coordinates keep their direction.
+    rulers : dim of them.
+    """
+
+    def __init__(self, density: Density, centre: FloatArray, frame: FloatArray, rulers: list[Ruler]) -> None:
+        self.density = density
+        self.centre = centre
+        self.frame = frame
+        self.rulers = rulers
+        self.log_volume = float(np.log(np.abs(np.diag(frame))).sum())
+
+    @property
+    def limits(self) -> FloatArray:
+        """(dim, 2) marks beyond which some coordinate is outside the density's limits."""
+        with np.errstate(divide="ignore"):
+            room = (self.density.limits - self.centre[:, None])[:, :, None] / self.frame[:, None, :]
+        ends = np.sort(room, axis=1)  # a negative entry of the frame swaps the two ends
+        lower, upper = ends[:, 0].max(axis=0), ends[:, 1].min(axis=0)
+        return np.array([ruler.t(np.array(pair)) for ruler, pair in zip(self.rulers, zip(lower, upper), strict=True)])
+
+    def v(self, y: FloatArray) -> FloatArray:
+        """Coordinates (n, dim) of the density for whitened ones y (n, dim)."""
+        return self.centre + y @ self.frame.T

@@ -1,0 +1,214 @@
+"""All modes of a density, each with the shape of its peak: scans at many scales, then many local searches at once.
+
+Everything is measured on values of the density at the scale where its log falls by one half, never by infinitesimal
+differences: kinks, flat tops and rough energies do no harm. A mode is placed to a fraction of its width, which is all
+that a chart needs.
+
+References
+----------
+A. Törn and S. Viitanen (1992), Topographical global optimization, in Recent Advances in Global Optimization,
+Princeton University Press (where to start: points that are higher than all their neighbours).
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+import scipy
+
+from fastebm._checks import FloatArray
+from fastebm.exact import scans
+from fastebm.exact.densities import Density, NotNormalisableError
+
+_N_STARTS = 48
+_N_NEIGHBOURS = 8
+_N_ITERATIONS = 60
+_N_ROUNDS = 3
+_N_CLOUDS = 16
+_CLIPS = np.array([0.5, 2.0, 8.0, 64.0, 1e4, 1e9])  # longest steps tried, in widths of the peak
+_BLUNT = 1e-6  # far up an energy's slope differences below this share of its height are rounding
+_LEAST_MASS = -60.0  # log of the mass, against the largest, below which a mode is left out
+_INFINITE = 1e30
+_CLIFF = 1e3  # fall that stands for an infinite one
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Modes, the highest first.
+
+    Attributes
+    ----------
+    centres : (n, dim) where they are.
+    log_heights : (n,) log density there.
+    frames : (n, dim, dim) the peak's shape: log density falls by about one half from the centre c to
+        c + frame @ z with |z| = 1.
+    """
+
+    centres: FloatArray
+    log_heights: FloatArray
+    frames: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    @property
+    def log_masses(self) -> FloatArray:
+        """(n,) log of the mass of each peak, to a factor that is common to all."""
+        return self.log_heights + np.linalg.slogdet(self.frames)[1]
+
+
+def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
+    """The modes of `density`; `seeds` (n, dim) are further places to start from.
+
+    Raises
+    ------
+    NotNormalisableError : the density rises, or stays the same, towards infinity.
+    """
+    points = scans.scattered(density)
+    starts = _peaks(density, points, np.arcsinh(1e3 * points))
+    if seeds is not None:
+        starts = np.vstack([seeds, starts])
+    found = _distinct(_climbed(density, starts, _wide_frames(starts)))
+    for _ in range(_N_ROUNDS):
+        best = min(len(found), _N_CLOUDS)
+        starts_of = [_around(density, found, k) for k in range(best)]
+        near = _climbed(density, np.vstack(starts_of), np.repeat(found.frames[:best], [len(s) for s in starts_of], axis=0))
+        known = len(found)
+        found = _distinct(_joined(found, near))
+        if len(found) <= known:
+            break
+    _refuse_infinite(density, found)
+    return found
+
+
+def _peaks(density: Density, points: FloatArray, places: FloatArray) -> FloatArray:
+    """Those of the points (n, dim) that are higher than all their neighbours in `places`, the highest first."""
+    heights = density.log(points)
+    neighbours = scipy.spatial.cKDTree(places).query(places, k=_N_NEIGHBOURS + 1)[1][:, 1:]
+    is_peak = (heights > -np.inf) & (heights >= heights[neighbours].max(axis=1))
+    order = np.flatnonzero(is_peak)[np.argsort(-heights[is_peak], kind="stable")]
+    return points[order[:_N_STARTS]]
+
+
+def _around(density: Density, found: Modes, k: int) -> FloatArray:
+    """Peaks among points scattered around mode k, one to a thousand widths away."""
+    z = scans.cloud(density.dim)
+    points = found.centres[k] + z @ found.frames[k].T
+    return _peaks(density, points, np.arcsinh(z))
+
+
+def _wide_frames(points: FloatArray) -> FloatArray:
+    return np.abs(points)[:, :, None] * (0.3 * np.eye(points.shape[1])) + 1e-3 * np.eye(points.shape[1])
+
+
+def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes:
+    """Local searches from all the centres (n, dim) side by side.
+
+    Each fits a quadratic to a stencil at the scale of its frame, tries Newton's step at several lengths, and moves to
+    the best point seen. The frame follows the quadratic's curvature, slowly enough to settle for |x|**p, p < 8.
+    """
+    dim = density.dim
+    stencil = _stencil(dim)
+    heights = density.log(centres)
+    active = np.flatnonzero(heights > -np.inf)
+    centres, frames = centres.copy(), frames.copy()
+    for iteration in range(_N_ITERATIONS):
+        c, f, top = centres[active], frames[active], heights[active]
+        around = c[:, None] + np.einsum("bij,mj->bmi", f, stencil)
+        seen = density.log(around.reshape(-1, dim)).reshape(len(active), -1)
+        unit = 0.5 + _BLUNT * (heights.max() - top)
+        slope, curvature = _quadratic((top[:, None] - seen) / unit[:, None], dim)
+        values, vectors = np.linalg.eigh(curvature)
+        sizes = np.clip(np.abs(values), 1e-8, 1e8)
+        newton = -np.einsum("bij,bi->bj", vectors, slope) / sizes
+        steps = np.clip(newton[:, None], -_CLIPS[:, None], _CLIPS[:, None])
+        tried = c[:, None] + np.einsum("bij,bmj->bmi", f @ vectors, steps)
+        seen = np.concatenate([seen, density.log(tried.reshape(-1, dim)).reshape(len(active), -1)], axis=1)
+        options = np.concatenate([around, tried], axis=1)
+        best = seen.argmax(axis=1)
+        rows = np.arange(len(active))
+        gain = seen[rows, best] - top
+        moved = gain > 0.0
+        centres[active[moved]] = options[rows, best][moved]
+        heights[active[moved]] = seen[rows, best][moved]
+        damping = -0.25 if iteration < _N_ITERATIONS // 2 else -0.125
+        frames[active] = (f @ vectors) * (0.5 * sizes[:, None, :]) ** damping @ vectors.transpose(0, 2, 1)
+        is_settled = (gain < 1e-3) & (np.abs(np.log(0.5 * sizes)) < 0.1).all(axis=1)
+        is_lost = (np.abs(frames[active]) > _INFINITE).any(axis=(1, 2)) | (np.abs(centres[active]) > _INFINITE).any(axis=1)
+        if is_lost.any():
+            _refuse(density, centres[active[is_lost]][0])
+        active = active[~is_settled]
+        if len(active) == 0:
+            break
+    return Modes(centres, heights, frames)
+
+
+def _stencil(dim: int) -> FloatArray:
+    """Steps (m, dim): one along each axis and back, then the diagonals of each pair of axes."""
+    eye = np.eye(dim)
+    rows = [eye[i] * side for i in range(dim) for side in (1.0, -1.0)]
+    for i in range(dim):
+        for j in range(i):
+            rows += [a * eye[i] + b * eye[j] for a, b in ((1.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0))]
+    return np.array(rows)
+
+
+def _quadratic(falls: FloatArray, dim: int) -> tuple[FloatArray, FloatArray]:
+    """Slope (n, dim) and curvature (n, dim, dim) of the quadratic through falls (n, m) of the log density at a stencil.
+
+    Where the density is zero, the far side of a wall inside the energy, the fall is taken from the near side.
+    """
+    falls = falls.copy()
+    opposite = falls.reshape(len(falls), -1, 2)[:, :, ::-1].reshape(falls.shape)
+    falls = np.where(np.isinf(falls), np.where(np.isinf(opposite), _CLIFF, opposite), falls)
+    up, down = falls[:, 0 : 2 * dim : 2], falls[:, 1 : 2 * dim : 2]
+    curvature = np.zeros((len(falls), dim, dim))
+    curvature[:, range(dim), range(dim)] = up + down
+    column = 2 * dim
+    for i in range(dim):
+        for j in range(i):
+            both, neither, first, second = falls[:, column : column + 4].T
+            curvature[:, i, j] = curvature[:, j, i] = 0.25 * (both + neither - first - second)
+            column += 4
+    return 0.5 * (up - down), curvature
+
+
+def _joined(first: Modes, second: Modes) -> Modes:
+    return Modes(
+        np.concatenate([first.centres, second.centres]),
+        np.concatenate([first.log_heights, second.log_heights]),
+        np.concatenate([first.frames, second.frames]),
+    )
+
+
+def _distinct(found: Modes) -> Modes:
+    """The modes without repetitions and without those of negligible mass, the highest first."""
+    order = np.argsort(-found.log_heights, kind="stable")
+    order = order[np.isfinite(found.log_heights[order])]
+    masses = found.log_masses
+    kept: list[int] = []
+    for k in order:
+        away = np.linalg.solve(found.frames[k], (found.centres[kept] - found.centres[k]).T)
+        if masses[k] > masses[order].max() + _LEAST_MASS and not ((away**2).sum(axis=0) < 1.0).any():
+            kept.append(int(k))
+    return Modes(found.centres[kept], found.log_heights[kept], found.frames[kept])
+
+
+def _refuse_infinite(density: Density, found: Modes) -> None:
+    """Refuse a density that has no mode, or whose searches have run away to infinity or to a pole at a wall."""
+    name = density.energy.name
+    if len(found) == 0:
+        raise NotNormalisableError(
+            f"{name} is +inf at every point tried, so that exp(-E) is zero there; "
+            "pass bounds close around the points where it is finite."
+        )
+    at_end = np.abs(found.centres - np.clip(found.centres, 0.99 * density.limits[:, 0], 0.99 * density.limits[:, 1])) > 0.0
+    if at_end.any():
+        _refuse(density, found.centres[at_end.any(axis=1)][0])
+
+
+def _refuse(density: Density, v: FloatArray) -> NoReturn:
+    raise NotNormalisableError(
+        f"{density.energy.name} does not rise towards x={density.x(v[None])[0].tolist()}, so that exp(-E) has no finite "
+        "integral; add a term that confines x, or pass bounds."
+    )
