@@ -5,6 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import fastebm
 from benchmarks import reference
 
 
@@ -14,7 +15,8 @@ def describe() -> dict[str, str]:
         "cpu": _cpu_model(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "python": platform.python_version(),
-        **{package: package_version(package) for package in ("fastebm", "numpy", "numba")},
+        "fastebm": fastebm.__version__,
+        **{package: package_version(package) for package in ("numpy", "numba")},
         "gcc": reference.compiler_version(),
     }
 

@@ -22,7 +22,8 @@ def figures(code: str, **environment: str) -> list[float]:
         capture_output=True, text=True, check=False,
     )
     if answer.returncode:
-        raise RuntimeError(f"a fresh process failed: {answer.stderr.strip().splitlines()[-1]}; run it by hand: {code!r}.")
+        fault = answer.stderr.strip().splitlines()[-1]
+        raise RuntimeError(f"a fresh process failed ({fault}); run its code by hand: {code.strip()!r}.")
     return [float(word) for word in answer.stdout.split()]
 
 

@@ -20,7 +20,7 @@ VARIANTS = {"polynomial": "C, own polynomials", "libmvec": "C, libmvec"}
 BLOCK = 64
 
 _COMPILER = "gcc"
-_FLAGS = ("-O3", "-march=native", "-ffast-math", "-Wno-psabi", "-shared", "-fPIC")
+_FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-Wno-psabi")
 # gcc by itself prefers half of a 512-bit register, which costs the loops over libmvec a tenth
 _X86_FLAGS = ("-mprefer-vector-width=512",)
 
@@ -44,19 +44,13 @@ class Reference:
                 f"{_COMPILER} was not found on PATH, so the C figures are absent; install {_COMPILER} to have them."
             )
         flags = _FLAGS + (_X86_FLAGS if platform.machine().lower() in ("x86_64", "amd64") else ())
+        source = Path(__file__).with_name("reference.c")
         began = time.perf_counter()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            library = Path(folder) / "reference.so"
-            source = Path(__file__).with_name("reference.c")
-            made = subprocess.run(
-                [compiler, *flags, str(source), "-o", str(library), "-lm"], capture_output=True, text=True, check=False
-            )
-            if made.returncode:
-                fault = next((line for line in made.stderr.splitlines() if "error" in line), made.stderr.strip())
-                raise ReferenceError(
-                    f"{compiler} could not build {source.name} ({fault}), so the C figures are absent; "
-                    "use gcc 10 or newer."
-                )
+            compiled, library = Path(folder) / "reference.o", Path(folder) / "reference.so"
+            _run([compiler, *flags, "-c", str(source), "-o", str(compiled)])
+            # apart, since linking with -ffast-math would add code that takes subnormal numbers from the whole process
+            _run([compiler, "-shared", str(compiled), "-o", str(library), "-lm"])
             self.build_seconds = time.perf_counter() - began
             self._library = ctypes.CDLL(str(library))
 
@@ -125,12 +119,22 @@ def compiler_version() -> str:
 
 def fresh_streams(n_blocks: int) -> NDArray[np.uint64]:
     """States (n_blocks, 4, 64) of independent generators, seeded anew at every call."""
-    return np.random.SeedSequence().generate_state(n_blocks * 4 * BLOCK, np.uint64).reshape(n_blocks, 4, BLOCK)
+    return np.random.default_rng().integers(0, 2**64, size=(n_blocks, 4, BLOCK), dtype=np.uint64)
 
 
 def blocks(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (n, dim), n a multiple of 64, in the layout of the reference, (n / 64, dim, 64)."""
     return np.ascontiguousarray(points.reshape(-1, BLOCK, points.shape[1]).transpose(0, 2, 1))
+
+
+def _run(command: list[str]) -> None:
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        lines = made.stderr.strip().splitlines() or ["without a message"]
+        fault = next((line for line in lines if "error" in line), lines[-1])
+        raise ReferenceError(
+            f"{command[0]} could not build the C reference ({fault}), so the C figures are absent; use gcc 10 or newer."
+        )
 
 
 def _check_rows(n_rows: int) -> None:

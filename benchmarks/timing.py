@@ -123,26 +123,26 @@ def turns(measures: Sequence[Callable[[], Figure]], n_rounds: int) -> list[tuple
 def compare(row: str, quantity: str, ours: Measure, others: Sequence[Contestant], n_rounds: int) -> list[Result]:
     """fastebm's measure in turns with every contestant that can run; one line each, in the order given."""
     running = [other.measure for other in others if other.measure is not None]
-    our_figures, *figures = turns([ours, *running], n_rounds)
-    left = iter(figures)
-    return [
-        Result(row, quantity, our_figures, other.name, () if other.measure is None else next(left), other.absent, other.bar)
-        for other in others
-    ]
+    our_figures, *their_figures = turns([ours, *running], n_rounds)
+    left = iter(their_figures)
+    results = []
+    for other in others:
+        theirs = () if other.measure is None else next(left)
+        results.append(Result(row, quantity, our_figures, other.name, theirs, other.absent, other.bar))
+    return results
 
 
-def rate(run: Callable[[int], float], items: float, seconds: float = TURN_SECONDS) -> Measure:
-    """A measure of items per second.
+def rate(run: Callable[[int], float], items: float) -> Measure:
+    """A measure of items per second, in turns of about TURN_SECONDS.
 
     Parameters
     ----------
-    run : does n units of work and returns the seconds they took.
+    run : does n units of work and returns the seconds they took; the n of a turn is found here, by doubling, once.
     items : items in one unit.
-    seconds : how long a turn should take; n is found here, by doubling, once.
     """
     n, taken = 1, run(1)
-    while taken < seconds / 4.0:
+    while taken < TURN_SECONDS / 4.0:
         n *= 2
         taken = run(n)
-    n = max(1, round(n * seconds / taken))
+    n = max(1, round(n * TURN_SECONDS / taken))
     return lambda: items * n / run(n)

@@ -21,14 +21,14 @@ class FastebmWarning(UserWarning):
 
 
 def array(values: ArrayLike, name: str) -> FloatArray:
-    """`values` as a C-contiguous float64 array; complex, text and ragged input is refused."""
+    """`values` as a C-contiguous, writeable float64 array; complex, text and ragged input is refused."""
     try:
         given = np.asarray(values)
     except ValueError:
         raise ValueError(f"{name} has rows of different lengths; pass a rectangular array of numbers.") from None
     if given.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {given.dtype}; pass real numbers, for example {name}.astype(float).")
-    return np.ascontiguousarray(given, dtype=np.float64).reshape(given.shape)
+    return np.require(given, np.float64, ["C", "ALIGNED", "WRITEABLE"])  # what compiled signatures ask for
 
 
 def finite_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:
@@ -80,25 +80,36 @@ def count(value: Any, name: str, minimum: int = 1) -> int:
     return int(value)
 
 
+def _number(value: Any) -> float:
+    """`value` as a float; nan where it is no real number, or too large for a float."""
+    try:
+        return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.nan
+
+
 def real(value: Any, name: str) -> float:
     """A finite number."""
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+    number = _number(value)
+    if not math.isfinite(number):
         raise ValueError(f"{name} is {value!r}; pass a finite number.")
-    return float(value)
+    return number
 
 
 def positive(value: Any, name: str) -> float:
     """A finite number above zero."""
-    if not isinstance(value, numbers.Real) or not 0.0 < value < math.inf:
+    number = _number(value)
+    if not 0.0 < number < math.inf:
         raise ValueError(f"{name} is {value!r}; pass a finite number above 0.")
-    return float(value)
+    return number
 
 
 def fraction(value: Any, name: str) -> float:
     """A number strictly between 0 and 1."""
-    if not isinstance(value, numbers.Real) or not 0.0 < value < 1.0:
+    number = _number(value)
+    if not 0.0 < number < 1.0:
         raise ValueError(f"{name} is {value!r}; pass a number strictly between 0 and 1.")
-    return float(value)
+    return number
 
 
 def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
@@ -112,6 +123,8 @@ def box(bounds: Any, dim: int, name: str = "bounds") -> FloatArray | None:
     """Walls (dim, 2) with lower < upper in each row, infinite entries allowed; None where there is no wall."""
     if bounds is None:
         return None
+    if isinstance(bounds, str):
+        raise ValueError(f"{name} is {bounds!r}; pass None or {dim} pairs (lower, upper), one per coordinate.")
     walls = array(bounds, name)
     if walls.shape != (dim, 2):
         raise ValueError(f"{name} has shape {walls.shape}; pass {dim} pairs (lower, upper), one per coordinate.")

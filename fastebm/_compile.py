@@ -32,7 +32,7 @@ from fastebm._checks import FastebmWarning
 
 logger = logging.getLogger("fastebm")
 
-# `contract` lets a multiplication and an addition fuse and nothing else: it keeps infinities, nan and the order of sums.
+# `contract` lets a product and a sum fuse and nothing else: it keeps infinities, nan and the order of sums.
 FLAGS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 
 VECTOR = types.Array(types.float64, 1, "C")
@@ -92,7 +92,7 @@ class Compiled:
             dispatcher._cache = _DiskCache(self.name, f"{self.key} {self.signature}")
         try:
             dispatcher.compile(self.signature)
-        except errors.NumbaError as fault:
+        except (errors.NumbaError, errors.UnsupportedBytecodeError) as fault:
             if self.source is None:
                 raise
             raise explain(fault, self.source, self.name) from None
@@ -190,20 +190,24 @@ def _warn_once(message: str) -> None:
     warnings.warn(message, FastebmWarning, stacklevel=2)
 
 
-def explain(fault: errors.NumbaError, function: Callable[..., Any], what: str) -> EnergyCompileError:
+def explain(fault: Exception, function: Callable[..., Any], what: str) -> EnergyCompileError:
     """Numba's many lines about the user's `function` as one sentence with the file, the line and the usual remedy."""
     code = function.__code__
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(fault))
-    lines = [int(line) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text)
-             if os.path.basename(file) == os.path.basename(code.co_filename)]
+    text, _, raised_from = text.partition(". Raised from ")
+    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", raised_from)
+    name = os.path.basename(code.co_filename)
+    lines = [int(line) for file, line in places if os.path.basename(file) == name]
     place = f"{code.co_filename}, line {lines[-1] if lines else code.co_firstlineno}"
     if lines:
         with contextlib.suppress(OSError, IndexError, TypeError):
             source, first = inspect.getsourcelines(function)
             place += f" ({source[lines[-1] - first].strip()})"
+    face = what.split()[0]
+    by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
     return EnergyCompileError(
         f"{what} cannot be compiled at {place}: {_reason(text)}; write plain scalar code: loops, math.* or NumPy's "
-        "scalar functions, numbers, arrays of numbers, and helper functions of the same kind."
+        "scalar functions, numbers, arrays of numbers, and helper functions of the same kind{by_hand}."
     )
 
 

@@ -7,18 +7,19 @@ change what a chain draws. Filling a tile advances every stream by the same numb
 References
 ----------
 D. Blackman and S. Vigna (2021), Scrambled linear pseudorandom number generators, doi:10.1145/3460772.
-G. L. Steele, D. Lea and C. H. Flood (2014), Fast splittable pseudorandom number generators, doi:10.1145/2660193.2660195.
+G. L. Steele, D. Lea and C. H. Flood (2014), Fast splittable pseudorandom number generators,
+    doi:10.1145/2660193.2660195.
 G. E. P. Box and M. E. Muller (1958), A note on the generation of random normal deviates, doi:10.1214/aoms/1177706645.
 """
 
 import math
 
 import numpy as np
-from numba import uint64
+from numba import types, uint64
 from numpy.typing import NDArray
 
-from fastebm._compile import inlined
-from fastebm.lanes.maths import float_of_bits, log, sin_cos_turns
+from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
+from fastebm.lanes.maths import direction, float_of_bits, log
 
 Words = NDArray[np.uint64]
 
@@ -57,7 +58,7 @@ def _rotate_left(word, n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def next_word(s0, s1, s2, s3, l):  # type: ignore[no-untyped-def]  # noqa: E741 (l is the letter of lanes)
+def next_word(s0, s1, s2, s3, l):  # type: ignore[no-untyped-def]
     """Advance stream l by one step and return its 64 bits; changes the four words in place."""
     a, b, c, d = s0[l], s1[l], s2[l], s3[l]
     result = _rotate_left(a + d, 23) + a
@@ -81,7 +82,7 @@ def _uniform_of_word(word):  # type: ignore[no-untyped-def]
 def fill_uniforms(streams, out):  # type: ignore[no-untyped-def]
     """Uniform numbers in (0, 1), one a stream, into out (width,); advances the streams."""
     s0, s1, s2, s3 = streams[0], streams[1], streams[2], streams[3]
-    for l in range(out.shape[0]):  # noqa: E741
+    for l in range(out.shape[0]):
         out[l] = _uniform_of_word(next_word(s0, s1, s2, s3, l))
 
 
@@ -89,7 +90,7 @@ def fill_uniforms(streams, out):  # type: ignore[no-untyped-def]
 def fill_exponentials(streams, out):  # type: ignore[no-untyped-def]
     """Standard exponential numbers, one a stream, into out (width,); advances the streams."""
     s0, s1, s2, s3 = streams[0], streams[1], streams[2], streams[3]
-    for l in range(out.shape[0]):  # noqa: E741
+    for l in range(out.shape[0]):
         out[l] = -log(_uniform_of_word(next_word(s0, s1, s2, s3, l)))
 
 
@@ -104,8 +105,15 @@ def fill_normals(streams, out):  # type: ignore[no-untyped-def]
     for i in range(0, dim, 2):
         first = out[i]
         second = out[min(i + 1, dim - 1)]
-        for l in range(width):  # noqa: E741
+        for l in range(width):
             radius = math.sqrt(-2.0 * log(_uniform_of_word(next_word(s0, s1, s2, s3, l))))
-            sine, cosine = sin_cos_turns(_uniform_of_word(next_word(s0, s1, s2, s3, l)))
+            sine, cosine = direction(next_word(s0, s1, s2, s3, l))
             second[l] = radius * cosine
             first[l] = radius * sine
+
+
+@compiled(types.void(STREAM_TILES, TILES))
+def normals(streams, out):  # type: ignore[no-untyped-def]
+    """`fill_normals` for Python and for many tiles: streams (n_tiles, 4, width) fill out (n_tiles, dim, width)."""
+    for t in range(out.shape[0]):
+        fill_normals(streams[t], out[t])

@@ -9,13 +9,19 @@ import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
+from numpy.typing import NDArray
+
 from fastebm._checks import FloatArray, count
+
+AnyArray = NDArray[Any]
 
 _WIDEST = 64
 _TILE_BYTES = 2**18  # a tile and its proposal stay in the second-level cache
+_CACHE_LINE = 64  # bytes
 _LANES = 8  # a multiple of every vector register's length in doubles
 _SUM_GROUPS = 32
 
@@ -38,10 +44,19 @@ def shape(n: int, dim: int) -> tuple[int, int]:
     return -(-n // width), width
 
 
+def aligned(values: AnyArray) -> AnyArray:
+    """A C-contiguous copy that begins on a cache line, so that vector loads and stores do not straddle two."""
+    memory = np.empty(values.nbytes + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
 def pack(X: FloatArray, n_tiles: int, width: int) -> FloatArray:
     """Points (n, dim) as tiles (n_tiles, dim, width); columns that stand for no point repeat the last one."""
     rows = np.minimum(np.arange(n_tiles * width), len(X) - 1)
-    return np.ascontiguousarray(X[rows].reshape(n_tiles, width, -1).transpose(0, 2, 1))
+    return aligned(X[rows].reshape(n_tiles, width, -1).transpose(0, 2, 1))
 
 
 def unpack(tiles: FloatArray, n: int) -> FloatArray:

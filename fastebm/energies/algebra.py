@@ -1,4 +1,7 @@
-"""Arithmetic of energies: sums, multiples, walls and noisy observation. Each makes a program of the programs of its parts."""
+"""Arithmetic of energies: sums, multiples, walls and noisy observation.
+
+Each makes a program of the programs of its parts.
+"""
 
 import functools
 from typing import Any, Self
@@ -28,11 +31,13 @@ class Sum(Energy):
                 "add energies of the same dimension."
             )
         shared = first.shapes.keys() & second.shapes.keys()
-        theta = {
-            f"{key}_{place}" if key in shared else key: value
-            for place, part in ((1, first), (2, second))
-            for key, value in part.unpack().items()
-        }
+        theta: dict[str, Any] = {}
+        for place, part in ((1, first), (2, second)):
+            for key, value in part.unpack().items():
+                name = f"{key}_{place}" if key in shared else key
+                while key in shared and (name in theta or name in first.shapes or name in second.shapes):
+                    name += f"_{place}"  # a part that is a sum itself may have this name already
+                theta[name] = value
         self.parts = (first, second)
         program = _sum_program(first.program, second.program)
         domain = _intersection(first.domain, second.domain)
@@ -75,7 +80,8 @@ class Tempered(_Wrapped):
 
     def __init__(self, part: Energy, beta: float) -> None:
         self.beta = _checks.positive(beta, "beta")
-        super().__init__(part, _tempered_program(part.program), np.array([self.beta]), part.domain, f"{beta:g} * {part.name}")
+        program = _tempered_program(part.program)
+        super().__init__(part, program, np.array([self.beta]), part.domain, f"{beta:g} * {part.name}")
 
     def describe(self) -> dict[str, Any]:
         return {"type": "tempered", "beta": self.beta, "part": self.part.describe()}
@@ -118,8 +124,10 @@ def _intersection(first: FloatArray | None, second: FloatArray | None) -> FloatA
 
 
 def _key(kind: str, *parts: Program) -> str | None:
-    keys = [part.key for part in parts]
-    return None if None in keys else f"{kind}({'; '.join(map(str, keys))})"
+    """The sizes are part of the name: they are constants of the code, while a part's own code may serve any size."""
+    if any(part.key is None for part in parts):
+        return None
+    return f"{kind}({'; '.join(f'{part.key} {part.dim} {part.n_params} {part.n_packed}' for part in parts)})"
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from fastebm import _checks
 from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
 from fastebm.energies.energy import Energy

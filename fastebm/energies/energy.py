@@ -75,7 +75,7 @@ class Energy(abc.ABC):
         ValueError : a vector of the wrong length, an unknown name, a wrong shape, a value that is not finite.
         """
         if theta is not None and named:
-            raise TypeError("with_theta got a vector and names; pass either with_theta(vector) or with_theta(name=...).")
+            raise TypeError("with_theta got a vector and names; pass with_theta(vector) or with_theta(name=...).")
         if theta is not None:
             vector = _checks.finite_array(theta, "theta", (self.n_params,))
         else:
@@ -137,11 +137,12 @@ class Energy(abc.ABC):
         total = weighted.sum()
         if total == 0.0:
             raise ValueError("weights sum to 0; pass weights with a sum that is not 0.")
-        return programs.sum_grad_theta(self.program, self.packed, points, weighted) / total
+        return np.asarray(programs.sum_grad_theta(self.program, self.packed, points, weighted) / total)
 
     def log_ratio(self, X: ArrayLike, Y: ArrayLike) -> Any:
         """log p(X) - log p(Y) = E(Y) - E(X), (n,) or a float: Z cancels. X and Y broadcast over their rows."""
-        return self.energy(Y) - self.energy(X)
+        with np.errstate(invalid="ignore"):  # nan where both energies are infinite
+            return self.energy(Y) - self.energy(X)
 
     def closed_log_partition(self) -> float | None:
         """log Z where a closed form is known, else None."""

@@ -60,7 +60,8 @@ def precision_factor(cov: FloatArray, name: str) -> FloatArray:
         if not (cov > 0.0).all():
             raise ValueError(f"{name} has the variance {cov.min()}; pass variances above 0.")
         return 1.0 / np.sqrt(cov)
-    if not np.allclose(cov, cov.T, rtol=1e-10, atol=0.0):
+    size = np.sqrt(np.abs(np.diagonal(cov)))
+    if (np.abs(cov - cov.T) > 1e-10 * np.outer(size, size)).any():
         raise ValueError(f"{name} is not symmetric; pass (cov + cov.T) / 2.")
     try:
         return np.linalg.cholesky(np.linalg.inv(cov))

@@ -49,6 +49,8 @@ class MLP(Energy):
         rng: RNGLike = 0,
     ) -> None:
         dim = _checks.count(dim, "dim")
+        if not np.iterable(hidden):
+            raise TypeError(f"hidden is {hidden!r}; pass one width for each layer, for example hidden=(64, 64).")
         widths = [_checks.count(width, f"hidden[{place}]") for place, width in enumerate(hidden)]
         if not widths:
             raise ValueError("hidden is empty; pass at least one layer width, for example hidden=(64, 64).")

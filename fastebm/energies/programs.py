@@ -14,7 +14,16 @@ from numba import types
 from fastebm import tiles
 from fastebm._checks import FloatArray
 from fastebm._compile import (
-    ENERGY, ENERGY_SIGNATURE, GRAD, GRAD_SIGNATURE, GRAD_THETA, GRAD_THETA_SIGNATURE, TILE, VECTOR, Compiled, compiled
+    ENERGY,
+    ENERGY_SIGNATURE,
+    GRAD,
+    GRAD_SIGNATURE,
+    GRAD_THETA,
+    GRAD_THETA_SIGNATURE,
+    TILE,
+    VECTOR,
+    Compiled,
+    compiled,
 )
 
 _PARALLEL_FROM = 2**17  # points times numbers that each one touches; below, a thread costs more than it saves

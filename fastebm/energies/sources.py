@@ -4,6 +4,7 @@
 `fingerprint` names the machine code that it will give; `source_digest` names what the user wrote, for model files.
 """
 
+import dis
 import hashlib
 import inspect
 import io
@@ -18,15 +19,20 @@ from numba.core.dispatcher import Dispatcher
 
 from fastebm._compile import inlined
 
+_LIBRARIES = ("cmath", "math", "numba", "numpy")  # their version says what is in them
+
 
 class _NotReproducible(Exception):
     """A value that a digest cannot tell apart from others."""
 
 
+class _FrozenModule(types.ModuleType):
+    """Those attributes of a module of the user's that a frozen function may look up in it."""
+
+
 def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) -> Any:
     """A copy of `function` that owns what it refers to: arrays are copied, plain helper functions compiled."""
-    if isinstance(function, Dispatcher):
-        return function
+    function = getattr(function, "py_func", function)
     if not isinstance(function, types.FunctionType):
         raise TypeError(f"the energy is a {type(function).__name__}; pass a plain Python function.")
     copies = {} if _copies is None else _copies
@@ -43,6 +49,13 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
             known = copies.get(id(value))
             if known is None:
                 known = copies[id(value)] = inlined(freeze(value, copies))
+            return known
+        if isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _LIBRARIES:
+            known = copies.setdefault(id(value), _FrozenModule(value.__name__))
+            for word in {word for code in _codes(function.__code__) for word in code.co_names}:
+                if hasattr(value, word) and not hasattr(known, word):
+                    setattr(known, word, None)  # in case the module leads back to itself
+                    setattr(known, word, own(getattr(value, word)))
             return known
         return value
 
@@ -91,8 +104,11 @@ def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
                     total.update(code_of(value))
                     add(value.__defaults__, *(part for item in _globals_of(value) for part in item))
                     add(*(cell.cell_contents for cell in value.__closure__ or ()))
-            elif isinstance(value, types.ModuleType):
-                add(value.__name__, getattr(value, "__version__", None))
+            elif isinstance(value, _FrozenModule):
+                words = sorted(word for word in vars(value) if not word.startswith("__"))
+                add(*(part for word in words for part in (word, getattr(value, word))))
+            elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] in _LIBRARIES:
+                add(value.__name__, value.__dict__.get("__version__"))
             elif isinstance(value, types.BuiltinFunctionType | np.ufunc | type):
                 add(getattr(value, "__module__", None), value.__name__)
             else:
@@ -104,7 +120,8 @@ def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
 
 def _globals_of(function: types.FunctionType) -> list[tuple[str, Any]]:
     """The global names that a function's code refers to, with their values, sorted by name."""
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    words = [word for code in _codes(function.__code__) for word in dis.get_instructions(code)]
+    names = {word.argval for word in words if word.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return [(name, function.__globals__[name]) for name in sorted(names) if name in function.__globals__]
 
 
@@ -117,15 +134,15 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _bytecode(function: types.FunctionType) -> bytes:
-    parts = [
-        (code.co_code, code.co_names, code.co_varnames, [c for c in code.co_consts if not isinstance(c, types.CodeType)])
-        for code in _codes(function.__code__)
-    ]
+    parts: list[Any] = []
+    for code in _codes(function.__code__):
+        constants = [value for value in code.co_consts if not isinstance(value, types.CodeType)]
+        parts.append((code.co_code, code.co_names, code.co_varnames, constants))
     return repr(parts).encode()
 
 
 def _source(function: types.FunctionType) -> bytes:
-    """The function's tokens from `def` or `lambda` on, comments and layout apart; its bytecode if there is no source."""
+    """The function's tokens from `def` or `lambda` on, without comments and layout; bytecode if there is no source."""
     try:
         text = textwrap.dedent(inspect.getsource(function))
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))

@@ -15,8 +15,11 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.exact.densities import Density
+from fastebm.exact.modes import Modes
 
-_NEWTON_STEPS = 6
+_NEWTON_STEPS = 4
+_RESOLVED = 1.5  # a peak needs no centre of its own where a unit of t is shorter than this many of its widths
+_BULK = 3.0  # standard deviations
 
 
 class Ruler:
@@ -85,3 +88,41 @@ class Chart:
     def v(self, y: FloatArray) -> FloatArray:
         """Coordinates (n, dim) of the density for whitened ones y (n, dim)."""
         return self.centre + y @ self.frame.T
+
+    def log_density(self, t: FloatArray) -> FloatArray:
+        """log of the density (n,) in the coordinates t (n, dim)."""
+        y = np.column_stack([ruler.y(t[:, i]) for i, ruler in enumerate(self.rulers)])
+        log_slope = np.sum([ruler.log_slope(y[:, i]) for i, ruler in enumerate(self.rulers)], axis=0)
+        return np.asarray(self.density.log(self.v(y)) + log_slope + self.log_volume)
+
+
+def of_modes(density: Density, found: Modes) -> Chart:
+    """The chart that undoes the correlations inside the peaks, on average, and whose rulers resolve each of them."""
+    masses = found.log_masses
+    shares = np.exp(masses - masses.max())
+    within = np.einsum("k,kij,klj->il", shares / shares.sum(), found.frames, found.frames)
+    frame = np.linalg.cholesky(within)
+    whitener = np.linalg.inv(frame)
+    places = (found.centres - found.centres[0]) @ whitener.T
+    rulers = []
+    for i in range(density.dim):
+        # The peak's width on the line through its centre along axis i: where the log density falls by one half.
+        along = np.linalg.solve(found.frames, frame[:, i])
+        rulers.append(_ruler(places[:, i], 1.0 / np.linalg.norm(along, axis=1)))
+    return Chart(density, found.centres[0], frame, rulers)
+
+
+def of_moments(density: Density, mean: FloatArray, cov: FloatArray) -> Chart:
+    """The chart of one peak with the given mean and covariance: nearly even steps over the bulk of the mass."""
+    rulers = [Ruler(np.zeros(1), np.full(1, _BULK)) for _ in range(density.dim)]
+    return Chart(density, mean, np.linalg.cholesky(cov), rulers)
+
+
+def _ruler(places: FloatArray, widths: FloatArray) -> Ruler:
+    """The ruler for peaks at `places`, of which each is taken only if those before it do not resolve it."""
+    kept = [0]
+    for k in range(1, len(places)):
+        finest = 1.0 / (1.0 / np.hypot(places[k] - places[kept], widths[kept])).sum()
+        if finest > _RESOLVED * widths[k]:
+            kept.append(k)
+    return Ruler(places[kept], widths[kept])

@@ -40,6 +40,12 @@ class Density:
         self.limits = np.array([one.limits for one in self.coordinates])
         self.n_evaluations = 0
 
+    def recentred(self, origin: FloatArray) -> "Density":
+        """The same with v = 0 at another x, and the count so far."""
+        other = Density(self.energy, self.walls, origin)
+        other.n_evaluations = self.n_evaluations
+        return other
+
     def x(self, v: FloatArray) -> FloatArray:
         """Points (n, dim) of the energy for coordinates v (n, dim)."""
         return np.column_stack([one.x(v[:, i]) for i, one in enumerate(self.coordinates)])

@@ -2,18 +2,22 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastebm._checks import FloatArray
 from fastebm.exact.charts import Chart
 from fastebm.exact.densities import Density
 
-MAX_NODES = 4_000_000
-_ROWS = 2**17  # nodes whose coordinates are in memory at once
-_NEGLIGIBLE = 1e-18  # share of the mass below which planes at the ends of the box may be left out
+MAX_NODES = {1: 300_000, 2: 4_000_000, 3: 4_000_000}
+_CHUNK = 2**17  # nodes whose coordinates are in memory at once
 _OFFSETS = np.sqrt([2.0, 3.0, 5.0])  # irrational, and independent of each other
-_GROWTH = 0.25  # of the box, added at an end where there is still mass
+
+_BULK = 30.0  # log of shares of the mass that matter for moments
+
+Rows = slice | NDArray[np.intp]
 
 
 class Lattice:
@@ -22,7 +26,7 @@ class Lattice:
     Attributes
     ----------
     log_mass : (product of counts,) log of density times the volume of a cell; the last coordinate changes fastest.
-    log_total : their sum: the trapezoid rule's log Z.
+    log_total : log of their sum: the trapezoid rule's log Z.
     marginals : for each coordinate (counts_i,), the shares of the mass in the lattice's planes.
     """
 
@@ -33,65 +37,74 @@ class Lattice:
         self._log_slopes = [
             ruler.log_slope(y) + math.log(step) for ruler, y, step in zip(chart.rulers, self._y, steps, strict=True)
         ]
-        self.log_mass = np.concatenate(
-            [density.log(self.v(rows)) + self.log_volume(rows) for rows in self.chunks()]
-        )
+        self.log_mass = np.concatenate([density.log(self.v(rows)) + self.log_volume(rows) for rows in self._chunks()])
         peak = self.log_mass.max()
         shares = np.exp(self.log_mass - (peak if np.isfinite(peak) else 0.0)).reshape(counts)
         total = shares.sum()
         self.log_total = float(peak + np.log(total)) if total > 0.0 else -math.inf
-        axes = set(range(len(counts)))
-        self.marginals = [shares.sum(axis=tuple(axes - {i})) / (total or 1.0) for i in sorted(axes)]
+        axes = range(len(counts))
+        self.marginals = [shares.sum(axis=tuple(j for j in axes if j != i)) / (total or 1.0) for i in axes]
 
     @property
     def n_nodes(self) -> int:
         return math.prod(self.counts)
 
-    def chunks(self) -> Iterator[slice]:
-        """All nodes, in pieces that fit in memory with their coordinates."""
-        return (slice(first, min(first + _ROWS, self.n_nodes)) for first in range(0, self.n_nodes, _ROWS))
-
-    def v(self, rows: slice | FloatArray) -> FloatArray:
+    def v(self, rows: Rows) -> FloatArray:
         """Coordinates (n, dim) of some nodes."""
-        places = self._places(rows)
-        return self.chart.v(np.column_stack([y[k] for y, k in zip(self._y, places, strict=True)]))
+        return self.chart.v(np.column_stack([y[k] for y, k in zip(self._y, self._places(rows), strict=True)]))
 
-    def log_volume(self, rows: slice | FloatArray) -> FloatArray:
-        """log of the cells' volumes in v (n,)."""
-        places = self._places(rows)
-        parts = [slope[k] for slope, k in zip(self._log_slopes, places, strict=True)]
-        return np.asarray(np.sum(parts, axis=0) + self.chart.log_volume)
+    def log_volume(self, rows: Rows) -> FloatArray:
+        """log of the volumes in v of some nodes' cells (n,)."""
+        slopes = [slope[k] for slope, k in zip(self._log_slopes, self._places(rows), strict=True)]
+        return np.asarray(np.sum(slopes, axis=0) + self.chart.log_volume)
 
-    def _places(self, rows: slice | FloatArray) -> tuple[FloatArray, ...]:
-        flat = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
-        return np.unravel_index(flat, self.counts)
+    def coarseness(self) -> FloatArray:
+        """(dim,) by how much log Z changes when every second plane across a coordinate is left out, about."""
+        return np.array([abs(share[::2].sum() - share[1::2].sum()) for share in self.marginals])
 
-    def halving_change(self, i: int) -> float:
-        """By how much log Z changes when every second plane across coordinate i is left out, roughly."""
-        return float(abs(self.marginals[i][::2].sum() - self.marginals[i][1::2].sum()))
-
-    def box(self) -> FloatArray:
-        """(dim, 2) marks between which all but a negligible share of the mass lies, a step more at each end."""
+    def box(self, negligible: float) -> FloatArray:
+        """(dim, 2) marks outside which less than a negligible share of the mass lies, and a step more at each end."""
         ends = []
         for mark, step, share in zip(self.marks, self.steps, self.marginals, strict=True):
-            kept = np.flatnonzero(np.minimum(np.cumsum(share), np.cumsum(share[::-1])[::-1]) > _NEGLIGIBLE)
+            outside = np.minimum(np.cumsum(share), np.cumsum(share[::-1])[::-1])
+            kept = np.flatnonzero(outside > negligible)
             ends.append((mark[kept[0]] - step, mark[kept[-1]] + step))
         return np.array(ends)
 
-    def open_ends(self) -> FloatArray:
-        """(dim, 2) bool: where the box ends although there is mass."""
-        return np.array([[share[0] > _NEGLIGIBLE, share[-1] > _NEGLIGIBLE] for share in self.marginals])
+    def tails(self) -> FloatArray:
+        """(dim, 2) shares of the mass beyond each end, if it goes on falling as it does before the end; or infinite.
 
-    def tail(self) -> float:
-        """Share of the mass beyond the box, supposing that it goes on falling in the same proportion."""
-        return sum(_beyond(ends[0], ends[1]) for share in self.marginals for ends in (share[:2], share[:-3:-1]))
+        At a limit of the coordinates rounding blurs single planes, so that a tenth of them is compared with the next.
+        """
+        limits = self.chart.limits
+        tails = []
+        for mark, step, share, limit in zip(self.marks, self.steps, self.marginals, limits, strict=True):
+            n = len(mark) // 10 if mark[0] - step <= limit[0] or mark[-1] + step >= limit[1] else 1
+            blocks = [np.add.reduceat(side[: 2 * n], [0, n]) for side in (share, share[::-1])]
+            tails.append([_beyond(ends) for ends in blocks])
+        return np.array(tails)
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean (dim,) and covariance (dim, dim) in v of the bulk of the mass."""
+        rows = np.flatnonzero(self.log_mass > self.log_total - _BULK)
+        v, share = self.v(rows), np.exp(self.log_mass[rows] - self.log_total)
+        mean = share @ v / share.sum()
+        away = v - mean
+        return mean, (share[:, None] * away).T @ away / share.sum()
+
+    def _chunks(self) -> Iterator[slice]:
+        return (slice(first, min(first + _CHUNK, self.n_nodes)) for first in range(0, self.n_nodes, _CHUNK))
+
+    def _places(self, rows: Rows) -> tuple[NDArray[Any], ...]:
+        flat = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        return np.unravel_index(flat, self.counts)
 
 
-def laid(chart: Chart, steps: FloatArray, box: FloatArray, level: int) -> Lattice | None:
-    """The lattice of the given steps over `box`, widened until no mass is left at its ends, or the limits are reached.
+def laid(chart: Chart, steps: FloatArray, box: FloatArray, level: int, negligible: float) -> Lattice | None:
+    """The lattice of the given steps over `box`, widened until no mass is left outside, or the limits are reached.
 
-    Its offset depends on `level`, so that the lattices of two levels have no planes in common and err independently.
-    None if it would have more than MAX_NODES nodes.
+    Its offset depends on `level`, so that lattices of two levels have no planes in common and err independently.
+    None if it would have too many nodes.
     """
     limits = chart.limits
     offsets = level * _OFFSETS[: len(steps)] % 1.0
@@ -99,17 +112,33 @@ def laid(chart: Chart, steps: FloatArray, box: FloatArray, level: int) -> Lattic
         box = np.clip(box, limits[:, :1], limits[:, 1:])
         starts = box[:, 0] + offsets * steps
         counts = [max(4, int(n)) for n in (box[:, 1] - starts) / steps + 1.0]
-        if math.prod(counts) > MAX_NODES:
+        if math.prod(counts) > MAX_NODES[len(counts)]:
             return None
         lattice = Lattice(chart, chart.density, starts, steps, counts)
-        widen = lattice.open_ends() & (np.abs(limits - box) > 0.0)
-        if not widen.any():
+        at_limit = np.abs(limits - box) == 0.0
+        more = np.array([[_steps_wanted(ends, negligible) for ends in _ends(share)] for share in lattice.marginals])
+        more = np.where(at_limit, 0.0, np.minimum(more * steps[:, None], box[:, 1:] - box[:, :1]))
+        if not more.any():
             return lattice
-        box = box + widen * (_GROWTH * (box[:, 1:] - box[:, :1])) * [-1.0, 1.0]
+        box = box + more * [-1.0, 1.0]
 
 
-def _beyond(last: float, before: float) -> float:
-    """Sum of the geometric series that goes on from `before`, `last`; infinite if it does not fall."""
+def _ends(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The two planes at each end, the outer one first."""
+    return share[:2], share[:-3:-1]
+
+
+def _beyond(ends: FloatArray) -> float:
+    """Sum of the geometric series that goes on outwards from two planes; infinite if it does not fall."""
+    last, before = ends
     if last == 0.0:
         return 0.0
-    return last * last / (before - last) if before > last else math.inf
+    return float(last * last / (before - last)) if before > last else math.inf
+
+
+def _steps_wanted(ends: FloatArray, negligible: float) -> float:
+    """How many planes more leave a negligible share outside."""
+    beyond = _beyond(ends)
+    if beyond <= negligible:
+        return 0.0
+    return 1.0 + 1.1 * math.log(beyond / negligible) / math.log(ends[1] / ends[0]) if beyond < math.inf else math.inf

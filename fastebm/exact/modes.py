@@ -25,11 +25,12 @@ _N_NEIGHBOURS = 8
 _N_ITERATIONS = 60
 _N_ROUNDS = 3
 _N_CLOUDS = 16
-_CLIPS = np.array([0.5, 2.0, 8.0, 64.0, 1e4, 1e9])  # longest steps tried, in widths of the peak
+_CLIPS = np.array([0.5, 2.0, 8.0, 64.0, 1e4, 1e9, 1e9, 1e9])  # longest steps tried, in widths of the peak
+_STRETCHES = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 6.0])  # beyond Newton's step: for |x|**p with p > 2
 _BLUNT = 1e-6  # far up an energy's slope differences below this share of its height are rounding
 _LEAST_MASS = -60.0  # log of the mass, against the largest, below which a mode is left out
 _INFINITE = 1e30
-_CLIFF = 1e3  # fall that stands for an infinite one
+_CLIFF = 100.0  # fall that stands for an infinite one
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Modes:
         """(n,) log of the mass of each peak, to a factor that is common to all."""
         return self.log_heights + np.linalg.slogdet(self.frames)[1]
 
+    def moved(self, before: Density, after: Density) -> "Modes":
+        """These modes of one density for the same density with another origin, which only shifts v."""
+        return Modes(after.v(before.x(self.centres)), self.log_heights, self.frames)
+
 
 def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     """The modes of `density`; `seeds` (n, dim) are further places to start from.
@@ -66,9 +71,15 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     """
     points = scans.scattered(density)
     starts = _peaks(density, points, np.arcsinh(1e3 * points))
+    if len(starts) == 0:
+        raise NotNormalisableError(
+            f"{density.energy.name} is +inf at every point tried, so that exp(-E) is zero there; "
+            "pass bounds close around the points where it is finite."
+        )
     if seeds is not None:
         starts = np.vstack([seeds, starts])
     found = _distinct(_climbed(density, starts, _wide_frames(starts)))
+    _refuse_infinite(density, found)
     for _ in range(_N_ROUNDS):
         best = min(len(found), _N_CLOUDS)
         starts_of = [_around(density, found, k) for k in range(best)]
@@ -77,7 +88,6 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
         found = _distinct(_joined(found, near))
         if len(found) <= known:
             break
-    _refuse_infinite(density, found)
     return found
 
 
@@ -113,15 +123,17 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
     active = np.flatnonzero(heights > -np.inf)
     centres, frames = centres.copy(), frames.copy()
     for iteration in range(_N_ITERATIONS):
+        if len(active) == 0:
+            break
         c, f, top = centres[active], frames[active], heights[active]
         around = c[:, None] + np.einsum("bij,mj->bmi", f, stencil)
         seen = density.log(around.reshape(-1, dim)).reshape(len(active), -1)
         unit = 0.5 + _BLUNT * (heights.max() - top)
         slope, curvature = _quadratic((top[:, None] - seen) / unit[:, None], dim)
         values, vectors = np.linalg.eigh(curvature)
-        sizes = np.clip(np.abs(values), 1e-8, 1e8)
+        sizes = np.clip(np.abs(values), 1e-4, 1e8)
         newton = -np.einsum("bij,bi->bj", vectors, slope) / sizes
-        steps = np.clip(newton[:, None], -_CLIPS[:, None], _CLIPS[:, None])
+        steps = np.clip(newton[:, None], -_CLIPS[:, None], _CLIPS[:, None]) * _STRETCHES[:, None]
         tried = c[:, None] + np.einsum("bij,bmj->bmi", f @ vectors, steps)
         seen = np.concatenate([seen, density.log(tried.reshape(-1, dim)).reshape(len(active), -1)], axis=1)
         options = np.concatenate([around, tried], axis=1)
@@ -137,9 +149,9 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
         is_lost = (np.abs(frames[active]) > _INFINITE).any(axis=(1, 2)) | (np.abs(centres[active]) > _INFINITE).any(axis=1)
         if is_lost.any():
             _refuse(density, centres[active[is_lost]][0])
+        if iteration == _N_ITERATIONS - 1 and gain[top.argmax()] > 1.0 and top.max() == heights.max():
+            _refuse(density, centres[active[top.argmax()]])
         active = active[~is_settled]
-        if len(active) == 0:
-            break
     return Modes(centres, heights, frames)
 
 
@@ -189,19 +201,13 @@ def _distinct(found: Modes) -> Modes:
     kept: list[int] = []
     for k in order:
         away = np.linalg.solve(found.frames[k], (found.centres[kept] - found.centres[k]).T)
-        if masses[k] > masses[order].max() + _LEAST_MASS and not ((away**2).sum(axis=0) < 1.0).any():
+        if masses[k] >= masses[order].max() + _LEAST_MASS and not ((away**2).sum(axis=0) < 1.0).any():
             kept.append(int(k))
     return Modes(found.centres[kept], found.log_heights[kept], found.frames[kept])
 
 
 def _refuse_infinite(density: Density, found: Modes) -> None:
-    """Refuse a density that has no mode, or whose searches have run away to infinity or to a pole at a wall."""
-    name = density.energy.name
-    if len(found) == 0:
-        raise NotNormalisableError(
-            f"{name} is +inf at every point tried, so that exp(-E) is zero there; "
-            "pass bounds close around the points where it is finite."
-        )
+    """Refuse a density with a mode at the limits: at infinity, or in a pole at a wall that has no finite integral."""
     at_end = np.abs(found.centres - np.clip(found.centres, 0.99 * density.limits[:, 0], 0.99 * density.limits[:, 1])) > 0.0
     if at_end.any():
         _refuse(density, found.centres[at_end.any(axis=1)][0])

@@ -10,9 +10,9 @@ from fastebm._compile import ENERGY, STREAM_TILE, TILE, VECTOR, Compiled
 
 COUNTS = types.Array(types.int64, 1, "C")
 
-# advance(energy, packed, settings, streams, x, e, scratch, n_transitions, n_accepted, n_faults, fault_x): transitions of
-# one tile. x (dim, width), e (width,) = E at x, the streams and the counts (width,) change in place. A proposal whose
-# energy is nan or -inf is a fault: it is rejected, counted, and kept in fault_x (dim, width).
+# advance(energy, packed, settings, streams, x, e, scratch, n_transitions, n_accepted, n_faults, fault_x): transitions
+# of one tile. x (dim, width), e (width,) = E at x, the streams and the counts (width,) change in place. A proposal
+# whose energy is nan or -inf is a fault: it is rejected, counted, and kept in fault_x (dim, width).
 ADVANCE_SIGNATURE = types.void(
     ENERGY, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, types.int64, COUNTS, COUNTS, TILE
 )

@@ -47,9 +47,9 @@ class _DualModel(models.StructModel):  # type: ignore[misc]
         super().__init__(manager, dual, [("value", types.float64), ("derivative", types.float64)])
 
 
-@lower_cast(types.Float, Dual)
-@lower_cast(types.Integer, Dual)
-@lower_cast(types.Boolean, Dual)
+@lower_cast(types.Float, Dual)  # type: ignore[untyped-decorator]
+@lower_cast(types.Integer, Dual)  # type: ignore[untyped-decorator]
+@lower_cast(types.Boolean, Dual)  # type: ignore[untyped-decorator]
 def _cast_number(context: Any, builder: Any, number: Any, dual: Any, value: Any) -> Any:
     struct = cgutils.create_struct_proxy(dual)(context, builder)
     struct.value = context.cast(builder, value, number, types.float64)
@@ -114,9 +114,9 @@ def _overload_binary(operation: Any, rule: Callable[[Any, Any], Any]) -> None:
         if a is DUAL and b is DUAL:
             return lambda a, b: compiled_rule(a, b)
         if a is DUAL and isinstance(b, REAL):
-            return lambda a, b: compiled_rule(a, make_dual(float(b), 0.0))
+            return lambda a, b: compiled_rule(a, make_dual(1.0 * b, 0.0))  # float() takes no bool
         if isinstance(a, REAL) and b is DUAL:
-            return lambda a, b: compiled_rule(make_dual(float(a), 0.0), b)
+            return lambda a, b: compiled_rule(make_dual(1.0 * a, 0.0), b)
         return None
 
     overload(operation, strict=False)(implement)
@@ -186,17 +186,17 @@ def _power(a: Any, b: Any) -> Any:
     return make_dual(u**v, slope)
 
 
-@overload(operator.neg, strict=False)
+@overload(operator.neg, strict=False)  # type: ignore[untyped-decorator]
 def _negate(a: Any) -> Any:
     return (lambda a: make_dual(-value_of(a), -derivative_of(a))) if a is DUAL else None
 
 
-@overload(operator.pos, strict=False)
+@overload(operator.pos, strict=False)  # type: ignore[untyped-decorator]
 def _keep(a: Any) -> Any:
     return (lambda a: a) if a is DUAL else None
 
 
-@overload(float, strict=False)
+@overload(float, strict=False)  # type: ignore[untyped-decorator]
 def _float_of_dual(a: Any) -> Any:
     return (lambda a: a) if a is DUAL else None
 

@@ -89,10 +89,13 @@ def log(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def sin_cos_turns(u):  # type: ignore[no-untyped-def]
-    """Sine and cosine of 2 pi u for u in [0, 1]; the reduction to an eighth of a turn is exact."""
-    quarter = math.floor(u * 4.0 + 0.5)
-    y = (u - 0.25 * quarter) * 6.283185307179586
+def direction(word):  # type: ignore[no-untyped-def]
+    """Sine and cosine of an angle that is uniform on the circle, from 64 random bits.
+
+    The high 52 bits give an angle y within an eighth of a turn of the x axis; the lowest bit gives the sign of the
+    cosine and the next one exchanges the two, which together reach the whole circle without a range reduction.
+    """
+    y = (float_of_bits((word >> uint64(12)) | uint64(0x3FF0000000000000)) - (1.5 - 2.0**-53)) * 1.5707963267948966
     z = y * y
     sine = 1.58969099521155010221e-10
     sine = sine * z - 2.50507602534068634195e-08
@@ -108,7 +111,6 @@ def sin_cos_turns(u):  # type: ignore[no-untyped-def]
     cosine = cosine * z - 1.38888888888741095749e-03
     cosine = cosine * z + 4.16666666666666019037e-02
     cosine = 1.0 - 0.5 * z + z * z * cosine
-    q = int64(quarter)
-    along = cosine if q & 1 else sine
-    across = sine if q & 1 else cosine
-    return -along if q & 2 else along, -across if (q + 1) & 2 else across
+    cosine = float_of_bits(uint64(bits_of_float(cosine)) ^ (word << uint64(63)))
+    is_exchanged = (word & uint64(2)) != 0
+    return cosine if is_exchanged else sine, sine if is_exchanged else cosine

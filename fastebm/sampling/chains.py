@@ -35,7 +35,7 @@ class Chains:
         self.kernel = kernel
         self.n_threads = n_threads
         n_tiles, self.width = tiles.shape(self.n, self.dim)
-        self.streams = streams.seed_streams(seed, n_tiles, self.width)
+        self.streams = tiles.aligned(streams.seed_streams(seed, n_tiles, self.width))
         self.x = tiles.pack(starts, n_tiles, self.width)
         self.n_accepted = np.zeros((n_tiles, self.width), dtype=np.int64)
         self.n_faults = np.zeros((n_tiles, self.width), dtype=np.int64)
@@ -51,7 +51,8 @@ class Chains:
             self.x = tiles.pack(positions, n_tiles, self.width)
         self.energy = energy
         self.packed = energy.packed
-        self.e = energy.energy(tiles.unpack(self.x, n_tiles * self.width)).reshape(n_tiles, self.width)
+        energies = energy.energy(tiles.unpack(self.x, n_tiles * self.width))
+        self.e = tiles.aligned(energies.reshape(n_tiles, self.width))
 
     @property
     def positions(self) -> FloatArray:
@@ -61,7 +62,7 @@ class Chains:
     @property
     def energies(self) -> FloatArray:
         """Energies at the positions, (n,)."""
-        return self.e.ravel()[: self.n]
+        return np.asarray(self.e.ravel()[: self.n])
 
     def counts(self) -> tuple[Any, Any]:
         """Accepted transitions and faults of each chain since `forget`, both (n,)."""
@@ -75,7 +76,7 @@ class Chains:
 
     def acceptance_rate(self) -> FloatArray:
         """Accepted share of the transitions of each chain since `forget`, (n,)."""
-        return self.counts()[0] / max(1, self.n_transitions)
+        return np.asarray(self.counts()[0] / max(1, self.n_transitions))
 
     def advance(
         self,
@@ -140,7 +141,9 @@ def _advance_tiles(  # type: ignore[no-untyped-def]
     """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th goes into the draws."""
     dim, width = x.shape[1], x.shape[2]
     n_chains = draws.shape[0]
-    scratch = np.empty((n_scratch, width))
+    memory = np.empty(n_scratch * width + 7)
+    skip = -(memory.ctypes.data // 8) % 8  # to the next cache line
+    scratch = memory[skip : skip + n_scratch * width].reshape((n_scratch, width))
     for t in range(first, last):
         done = start
         while done < start + n:

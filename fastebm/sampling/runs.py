@@ -11,7 +11,7 @@ from fastebm import files
 from fastebm._checks import FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """Draws of many chains.
 

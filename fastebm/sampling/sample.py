@@ -73,8 +73,8 @@ def sample(
     n_warmup = _checks.count(n_warmup, "n_warmup", 0)
     thin = _checks.count(thin, "thin")
     n_threads = tiles.threads(n_threads)
-    if np.ndim(rule.step_size) == 1 and np.shape(rule.step_size) != (energy.dim,):
-        raise ValueError(f"step_size has shape {np.shape(rule.step_size)}; pass one number or ({energy.dim},) numbers.")
+    if isinstance(rule.step_size, np.ndarray) and rule.step_size.shape != (energy.dim,):
+        raise ValueError(f"step_size has shape {rule.step_size.shape}; pass one number or ({energy.dim},) numbers.")
     if rule.step_size is None and n_warmup == 0:
         raise ValueError("step_size is None and n_warmup is 0; pass a step_size, or some n_warmup to tune it in.")
     draws, energies = _room(n_chains, n_draws, energy.dim)

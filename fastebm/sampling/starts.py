@@ -38,8 +38,7 @@ def starts(energy: Energy, init: ArrayLike | None, n_chains: int, seed: int) -> 
     positions = np.empty((n_chains, energy.dim))
     missing = np.ones(n_chains, dtype=bool)
     for _ in range(_ATTEMPTS):
-        for t in range(n_tiles):
-            streams.fill_normals(states[t], draws[t])
+        streams.normals(states, draws)
         tried = _into_domain(_SPREAD * tiles.unpack(draws, n_chains), energy.domain)
         positions[missing] = tried[missing]
         values = energy.energy(positions)
@@ -48,19 +47,22 @@ def starts(energy: Energy, init: ArrayLike | None, n_chains: int, seed: int) -> 
             return positions
     c = int(np.argmax(missing))
     raise ValueError(
-        f"{energy.name} is {values[c]} at x={positions[c].tolist()} and at {_ATTEMPTS - 1} other points tried for chain "
-        f"{c}; pass init= with points where it is finite."
+        f"{energy.name} is {values[c]} at x={positions[c].tolist()} and at {_ATTEMPTS - 1} other points tried for "
+        f"chain {c}; pass init= with points where it is finite."
     )
 
 
 def _into_domain(X: FloatArray, domain: FloatArray | None) -> FloatArray:
-    """Normal draws X (n, dim) folded into the walls: evenly between two, reflected at one."""
+    """Normal draws X (n, dim) brought into the walls: nearly evenly between two, reflected at one.
+
+    Where 0 is outside one wall, the draws are taken about that wall.
+    """
     if domain is None:
         return X
     lower, upper = domain.T
     two = np.isfinite(lower) & np.isfinite(upper)
-    folded = np.where(np.isfinite(lower), lower + np.abs(X - lower), X)
-    folded = np.where(np.isfinite(upper), upper - np.abs(upper - folded), folded)
     low, high = np.where(two, lower, 0.0), np.where(two, upper, 1.0)
-    share = (X / _SPREAD * 0.5) % 1.0  # a uniform number to within what a start needs, and far from the walls or not
-    return np.where(two, low + share * (high - low), folded)
+    share = (X / _SPREAD * 0.5) % 1.0  # a normal number of standard deviation 1/2, modulo 1: even to two per cent
+    about = X + np.clip(0.0, lower, upper)
+    reflected = np.where(about < lower, 2.0 * lower - about, np.where(about > upper, 2.0 * upper - about, about))
+    return np.asarray(np.where(two, low + share * (high - low), reflected))

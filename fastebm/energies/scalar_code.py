@@ -1,0 +1,195 @@
+"""Tile functions around a user's scalar function: a loop over the columns of a tile, on floats or on dual numbers."""
+
+import math
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba import literal_unroll, types
+from numba.core import errors
+from numba.extending import overload
+
+from fastebm._compile import FLAGS, inlined
+from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual
+
+Function = Callable[..., Any]
+
+
+class ScalarCode:
+    """Makers of the tile functions around a user's scalar function."""
+
+    def __init__(self, function: Any, dim: int, shapes: dict[str, tuple[int, ...]], *, takes_theta: bool) -> None:
+        self.dim = dim
+        self.n_params = sum(math.prod(shape) for shape in shapes.values())
+        self.takes_theta = takes_theta
+        self.call = self._with_theta(function)
+        self.unpack = _unpacker(shapes, "{flat}[{start}]", "{flat}[{start}:{stop}].reshape({shape})")
+        self.unpack_duals = _unpacker(
+            shapes, "make_dual({flat}[{start}, 0], {flat}[{start}, 1])",
+            "as_duals({flat}[{start}:{stop}].reshape({shape} + (2,)))",
+        )
+
+    def _with_theta(self, function: Any) -> Any:
+        """The function, compiled on demand, with the two arguments (x, theta)."""
+        user = inlined(function)
+        return user if self.takes_theta else inlined(lambda x, theta: user(x))
+
+    def energy(self) -> Function:
+        call, unpack, dim = self.call, self.unpack, self.dim
+
+        def tile_energy(x: Any, packed: Any, out: Any) -> None:
+            point = np.empty(dim)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                out[l] = _one_number(call(point, theta))
+
+        return tile_energy
+
+    def grad(self) -> Function:
+        call, unpack, dim = self.call, self.unpack, self.dim
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            pairs = np.zeros((dim, 2))
+            point = as_duals(pairs)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    pairs[i, 0] = x[i, l]
+                for i in range(dim):
+                    pairs[i, 1] = 1.0
+                    out[i, l] = _derivative(call(point, theta))
+                    pairs[i, 1] = 0.0
+
+        return tile_grad
+
+    def grad_theta(self) -> Function:
+        call, unpack_duals, dim, n_params = self.call, self.unpack_duals, self.dim, self.n_params
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            pairs = np.zeros((n_params, 2))
+            pairs[:, 0] = packed[:n_params]
+            point = np.empty(dim)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                for k in range(n_params):
+                    pairs[k, 1] = 1.0
+                    out[k] += weights[l] * _derivative(call(point, unpack_duals(pairs)))
+                    pairs[k, 1] = 0.0
+
+        return tile_grad_theta
+
+    def given_grad(self, function: Any) -> Callable[[], Function]:
+        call, unpack, dim = self._with_theta(function), self.unpack, self.dim
+
+        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+            point, components = np.empty(dim), np.empty(dim)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                _store(call(point, theta), components)
+                for i in range(dim):
+                    out[i, l] = components[i]
+
+        return lambda: tile_grad
+
+    def given_grad_theta(self, function: Any) -> Callable[[], Function]:
+        call, unpack, dim, n_params = self._with_theta(function), self.unpack, self.dim, self.n_params
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            point, components = np.empty(dim), np.empty(n_params)
+            theta = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                _store(call(point, theta), components)
+                for k in range(n_params):
+                    out[k] += weights[l] * components[k]
+
+        return lambda: tile_grad_theta
+
+
+def _unpacker(shapes: dict[str, tuple[int, ...]], scalar: str, array: str) -> Any:
+    """Compiled function that names the parts of a flat vector: numbers and arrays of the given shapes.
+
+    A named tuple of parts of different types can only be written out, so the function's text is made here.
+    """
+    parts, start = [], 0
+    for shape in shapes.values():
+        stop = start + math.prod(shape)
+        parts.append((array if shape else scalar).format(flat="flat", start=start, stop=stop, shape=shape))
+        start = stop
+    if not parts:
+        return numba.njit(**FLAGS)(lambda flat: None)
+    names = namedtuple("theta", list(shapes))  # type: ignore[misc]
+    scope: dict[str, Any] = {"theta": names, "make_dual": make_dual, "as_duals": as_duals}
+    exec(f"def unpack(flat):\n    return theta({', '.join(parts)})", scope)
+    return numba.njit(no_cpython_wrapper=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
+
+
+def _one_number(value: Any) -> Any:
+    return float(value)
+
+
+@overload(_one_number, strict=False)  # type: ignore[untyped-decorator]
+def _one_number_compiled(value: Any) -> Any:
+    if isinstance(value, REAL):
+        return lambda value: 1.0 * value  # float() takes no bool
+    raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
+
+
+def _derivative(value: Any) -> Any:
+    return value
+
+
+@overload(_derivative, strict=False)  # type: ignore[untyped-decorator]
+def _derivative_compiled(value: Any) -> Any:
+    if value is DUAL:
+        return lambda value: derivative_of(value)
+    if isinstance(value, REAL):
+        return lambda value: 0.0
+    raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
+
+
+def _store(values: Any, out: Any) -> None:
+    out[:] = values
+
+
+@overload(_store, strict=False)  # type: ignore[untyped-decorator]
+def _store_compiled(values: Any, out: Any) -> Any:
+    if isinstance(values, REAL):
+
+        def store_number(values: Any, out: Any) -> None:
+            out[0] = values
+
+        return store_number
+    if isinstance(values, types.BaseTuple):
+
+        def store_tuple(values: Any, out: Any) -> None:
+            k = 0
+            for value in literal_unroll(values):
+                out[k] = value
+                k += 1  # noqa: SIM113 (Numba unrolls no enumerate)
+
+        return store_tuple
+    if isinstance(values, types.Array | types.List):
+
+        def store_sequence(values: Any, out: Any) -> None:
+            for k in range(len(out)):
+                out[k] = values[k]
+
+        return store_sequence
+    raise errors.NumbaTypeError(f"fastebm: the gradient is {_in_words(values)}, not a sequence of numbers")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, types.NoneType):
+        return "nothing (is a return missing?)"
+    if isinstance(value, types.Array):
+        return f"an array of {value.ndim} dimension(s)"
+    return f"of type {value}"

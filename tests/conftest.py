@@ -1,0 +1,16 @@
+"""One hypothesis profile for all tests. Seeds are drawn, never pinned: a law has to hold for each of them.
+
+NUMBA_CACHE_DIR is left alone: fastebm names its compiled files by a digest of the library's sources and flags, so that
+an edit anywhere compiles anew, nothing stale can come back, and a second run of the tests finds its code on disk.
+"""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fastebm",
+    deadline=None,  # the first call of a compiled function compiles it
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # compilation again
+)
+settings.load_profile("fastebm")
+
