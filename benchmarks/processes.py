@@ -17,9 +17,10 @@ def figures(code: str, **environment: str) -> list[float]:
     """The numbers that `code` prints when a fresh interpreter runs it, with these variables set besides."""
     here = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    # installed packages come with byte code; a checkout has it after its first import, unless the user forbade it
+    settings = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""} | environment
     answer = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path} | environment,
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code], env=os.environ | settings, capture_output=True, text=True, check=False
     )
     if answer.returncode:
         fault = answer.stderr.strip().splitlines()[-1]

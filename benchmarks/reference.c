@@ -270,7 +270,8 @@ static void transitions_libmvec(double (*x)[BLOCK], uint64_t (*s)[BLOCK], const 
     void random_walk_##VARIANT(double *positions, uint64_t *streams, const double *mean, const double *precision, \
                                double step, long dim, long n_blocks, long n_steps, int64_t *accepted)             \
     {                                                                                                             \
-        double half_precision[dim], e[BLOCK];                                                                     \
+        double half_precision[dim];                                                                               \
+        double e[BLOCK] __attribute__((aligned(64)));                                                             \
         for (long i = 0; i < dim; i++)                                                                            \
             half_precision[i] = 0.5 * precision[i];                                                               \
         for (long block = 0; block < n_blocks; block++) {                                                         \

@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import Bar, Contestant, Cost, Field, Measure
+
+Number = TypeVar("Number", np.float64, np.int64, np.uint64)
 
 VARIANTS = {"polynomial": "C, own polynomials", "libmvec": "C, libmvec"}
 BLOCK = 64
@@ -25,7 +27,7 @@ _FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC", "-Wno-psabi")
 _X86_FLAGS = ("-mprefer-vector-width=512",)
 
 
-class ReferenceError(RuntimeError):
+class NoReferenceError(RuntimeError):
     """There is no C reference on this machine; the message says why."""
 
 
@@ -40,7 +42,7 @@ class Reference:
     def __init__(self) -> None:
         compiler = shutil.which(_COMPILER)
         if compiler is None:
-            raise ReferenceError(
+            raise NoReferenceError(
                 f"{_COMPILER} was not found on PATH, so the C figures are absent; install {_COMPILER} to have them."
             )
         flags = _FLAGS + (_X86_FLAGS if platform.machine().lower() in ("x86_64", "amd64") else ())
@@ -93,7 +95,7 @@ def load() -> Reference:
 
     Raises
     ------
-    ReferenceError : there is no compiler, or it fails.
+    NoReferenceError : there is no compiler, or it fails.
     """
     return Reference()
 
@@ -102,7 +104,7 @@ def field(measure_of: Callable[[Reference, str], Measure], bar: Bar | None = Non
     """Both variants as contestants, measured by `measure_of(library, variant)`; absent, with a note, without gcc."""
     try:
         library = load()
-    except ReferenceError as fault:
+    except NoReferenceError as fault:
         return Field([Contestant(name, None, "absent", bar) for name in VARIANTS.values()], notes=[str(fault)])
     contestants = [Contestant(name, measure_of(library, variant), bar=bar) for variant, name in VARIANTS.items()]
     return Field(contestants, [Cost("C", f"compile by {_COMPILER}", library.build_seconds)])
@@ -119,12 +121,21 @@ def compiler_version() -> str:
 
 def fresh_streams(n_blocks: int) -> NDArray[np.uint64]:
     """States (n_blocks, 4, 64) of independent generators, seeded anew at every call."""
-    return np.random.default_rng().integers(0, 2**64, size=(n_blocks, 4, BLOCK), dtype=np.uint64)
+    return aligned(np.random.default_rng().integers(0, 2**64, size=(n_blocks, 4, BLOCK), dtype=np.uint64))
 
 
 def blocks(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (n, dim), n a multiple of 64, in the layout of the reference, (n / 64, dim, 64)."""
-    return np.ascontiguousarray(points.reshape(-1, BLOCK, points.shape[1]).transpose(0, 2, 1))
+    return aligned(points.reshape(-1, BLOCK, points.shape[1]).transpose(0, 2, 1))
+
+
+def aligned(values: NDArray[Number]) -> NDArray[Number]:
+    """A contiguous copy that begins at a cache line, without which C is 4 to 10 % slower."""
+    raw = np.empty(values.nbytes + 64, dtype=np.uint8)
+    start = -raw.ctypes.data % 64
+    copy = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def _run(command: list[str]) -> None:
@@ -132,7 +143,7 @@ def _run(command: list[str]) -> None:
     if made.returncode:
         lines = made.stderr.strip().splitlines() or ["without a message"]
         fault = next((line for line in lines if "error" in line), lines[-1])
-        raise ReferenceError(
+        raise NoReferenceError(
             f"{command[0]} could not build the C reference ({fault}), so the C figures are absent; use gcc 10 or newer."
         )
 

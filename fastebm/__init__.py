@@ -1,23 +1,50 @@
-"""Energy-based models on a CPU: p(x) = exp(-E(x, theta)) / Z(theta)."""
+"""Energy-based models on a CPU: p(x) = exp(-E(x, theta)) / Z(theta).
 
+Write or choose an energy, then sample it, compute its log Z, fit it to data, score and denoise points.
+"""
+
+from fastebm import datasets, exact, plots
 from fastebm._checks import FastebmWarning
 from fastebm._compile import EnergyCompileError
 from fastebm.energies import MLP, DoubleWell, Energy, Gaussian, GaussianMixture, energy
+from fastebm.exact import NotNormalisableError
 from fastebm.kernels import RandomWalk
+from fastebm.loading import load
+from fastebm.partition import log_likelihood, log_partition, log_partition_grad
 from fastebm.sampling import Run, sample
+from fastebm.tasks import anomaly_score, anomaly_threshold, denoise
+from fastebm.training import SGD, Adam, ContrastiveDivergence, Fit, MaximumLikelihood, PersistentCD, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MLP",
+    "SGD",
+    "Adam",
+    "ContrastiveDivergence",
     "DoubleWell",
     "Energy",
     "EnergyCompileError",
     "FastebmWarning",
+    "Fit",
     "Gaussian",
     "GaussianMixture",
+    "MaximumLikelihood",
+    "NotNormalisableError",
+    "PersistentCD",
     "RandomWalk",
     "Run",
+    "anomaly_score",
+    "anomaly_threshold",
+    "datasets",
+    "denoise",
     "energy",
+    "exact",
+    "fit",
+    "load",
+    "log_likelihood",
+    "log_partition",
+    "log_partition_grad",
+    "plots",
     "sample",
 ]

@@ -20,6 +20,13 @@ class FastebmWarning(UserWarning):
     """Something deserves the user's attention; the message names the action."""
 
 
+def instance(value: Any, kind: type[Any], name: str, example: str) -> Any:
+    """`value`, which must be an object of this class."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}; pass a {kind.__name__}, for example {example}.")
+    return value
+
+
 def array(values: ArrayLike, name: str) -> FloatArray:
     """`values` as a C-contiguous, writeable float64 array; complex, text and ragged input is refused."""
     try:

@@ -207,7 +207,7 @@ def explain(fault: Exception, function: Callable[..., Any], what: str) -> Energy
     by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
     return EnergyCompileError(
         f"{what} cannot be compiled at {place}: {_reason(text)}; write plain scalar code: loops, math.* or NumPy's "
-        "scalar functions, numbers, arrays of numbers, and helper functions of the same kind{by_hand}."
+        f"scalar functions, numbers, arrays of numbers, and helper functions of the same kind{by_hand}."
     )
 
 

@@ -27,7 +27,7 @@ def has_library():
     """True with gcc; without it, the one sentence that a user gets instead has been checked."""
     if shutil.which("gcc") is not None:
         return True
-    with pytest.raises(reference.ReferenceError, match="gcc was not found on PATH"):
+    with pytest.raises(reference.NoReferenceError, match="gcc was not found on PATH"):
         reference.load()
     return False
 
@@ -228,7 +228,7 @@ class TestReference:
     def test_without_gcc_the_figures_are_absent_and_one_sentence_says_so(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PATH", str(tmp_path))
         reference.load.cache_clear()
-        with pytest.raises(reference.ReferenceError, match=r"^gcc was not found on PATH, .*; install gcc"):
+        with pytest.raises(reference.NoReferenceError, match=r"^gcc was not found on PATH, .*; install gcc"):
             reference.load()
         field = reference.field(lambda library, variant: pytest.fail("there is nothing to measure"))
         assert [contestant.absent for contestant in field.contestants] == ["absent", "absent"]
@@ -240,7 +240,7 @@ class TestReference:
         compiler.write_text("#!/bin/sh\necho 'reference.c:1: error: out of luck' >&2\nexit 1\n")
         compiler.chmod(0o755)
         monkeypatch.setattr(reference, "_COMPILER", str(compiler))
-        with pytest.raises(reference.ReferenceError, match=r"could not build the C reference .*out of luck"):
+        with pytest.raises(reference.NoReferenceError, match=r"could not build the C reference .*out of luck"):
             reference.Reference()
 
 

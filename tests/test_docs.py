@@ -10,6 +10,7 @@ import doctest
 import importlib
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ ELSEWHERE = ("pip install ", "python -m pytest", "python -m benchmarks", "ruff "
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\w+)\.py\n")
+_EXAMPLE = re.compile(r"^ *>>> ", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _NAME = re.compile(r"`(?:\w+ = )?(eb|E|run|fit|z)\.([A-Za-z_][\w.]*)")
 
@@ -70,7 +72,7 @@ def test_the_examples_of_a_page_run(page, workplace, monkeypatch):
         if kept := _FILE.match(text):
             (workplace / f"{kept[1]}.py").write_text(text)
             importlib.invalidate_caches()
-            monkeypatch.delitem(importlib.sys.modules, kept[1], raising=False)
+            monkeypatch.delitem(sys.modules, kept[1], raising=False)
         if language == "sh":
             for command in text.splitlines():
                 run_command(command, f"{page_name(page)}: {command}")
@@ -151,7 +153,7 @@ def test_every_public_name_and_command_is_explained():
 
 def modules_with_examples() -> list[str]:
     """Dotted names of the library's modules whose docstrings have `>>>` in them."""
-    found = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>>" in path.read_text(encoding="utf-8")]
+    found = [path for path in sorted(PACKAGE.rglob("*.py")) if _EXAMPLE.search(path.read_text(encoding="utf-8"))]
     return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in found]
 
 

@@ -40,7 +40,7 @@ def _fill_repeatedly(states: Any, out: Any, n_repeats: int) -> None:
 
 def _ours() -> Callable[[int], float]:
     states = streams.seed_streams(0, 1, reference.BLOCK)[0]
-    out = np.empty((_N_ROWS, reference.BLOCK))
+    out = reference.aligned(np.empty((_N_ROWS, reference.BLOCK)))
     _fill_repeatedly(states, out, 1)
 
     def run(n: int) -> float:
@@ -53,7 +53,7 @@ def _ours() -> Callable[[int], float]:
 
 def _c_rate(library: reference.Reference, variant: str) -> Measure:
     states = reference.fresh_streams(1)[0]
-    out = np.empty((_N_ROWS, reference.BLOCK))
+    out = reference.aligned(np.empty((_N_ROWS, reference.BLOCK)))
 
     def run(n: int) -> float:
         began = time.perf_counter()
@@ -64,7 +64,7 @@ def _c_rate(library: reference.Reference, variant: str) -> Measure:
 
 
 def _numpy_rate(rng: np.random.Generator) -> Measure:
-    out = np.empty(_N_ROWS * reference.BLOCK)
+    out = reference.aligned(np.empty(_N_ROWS * reference.BLOCK))
 
     def run(n: int) -> float:
         began = time.perf_counter()

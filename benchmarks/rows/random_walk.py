@@ -62,7 +62,7 @@ def _c_rate(library: reference.Reference, variant: str) -> Measure:
     n_blocks = N_CHAINS // reference.BLOCK
     positions = reference.blocks(exact_starts(N_CHAINS))
     streams = reference.fresh_streams(n_blocks)
-    accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
+    accepted = reference.aligned(np.zeros((n_blocks, reference.BLOCK), dtype=np.int64))
 
     def run(n: int) -> float:
         began = time.perf_counter()

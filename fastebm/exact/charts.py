@@ -85,9 +85,16 @@ class Chart:
         lower, upper = ends[:, 0].max(axis=0), ends[:, 1].min(axis=0)
         return np.array([ruler.t(np.array(pair)) for ruler, pair in zip(self.rulers, zip(lower, upper), strict=True)])
 
+    def peaks(self, found: Modes) -> tuple[FloatArray, FloatArray]:
+        """Places (n, dim) and widths (n, dim) of modes in y: the log density falls by one half a width along an axis."""
+        places = np.linalg.solve(self.frame, (found.centres - self.centre).T).T
+        along = np.linalg.solve(found.frames, np.broadcast_to(self.frame, found.frames.shape))
+        return places, 1.0 / np.sqrt((along**2).sum(axis=1))
+
     def v(self, y: FloatArray) -> FloatArray:
         """Coordinates (n, dim) of the density for whitened ones y (n, dim)."""
-        return self.centre + y @ self.frame.T
+        columns = [sum(self.frame[i, j] * y[:, j] for j in range(i + 1)) for i in range(y.shape[1])]
+        return self.centre + np.column_stack(columns)
 
     def log_density(self, t: FloatArray) -> FloatArray:
         """log of the density (n,) in the coordinates t (n, dim)."""
@@ -98,18 +105,11 @@ class Chart:
 
 def of_modes(density: Density, found: Modes) -> Chart:
     """The chart that undoes the correlations inside the peaks, on average, and whose rulers resolve each of them."""
-    masses = found.log_masses
-    shares = np.exp(masses - masses.max())
+    shares = np.exp(found.log_masses - found.log_masses.max())
     within = np.einsum("k,kij,klj->il", shares / shares.sum(), found.frames, found.frames)
-    frame = np.linalg.cholesky(within)
-    whitener = np.linalg.inv(frame)
-    places = (found.centres - found.centres[0]) @ whitener.T
-    rulers = []
-    for i in range(density.dim):
-        # The peak's width on the line through its centre along axis i: where the log density falls by one half.
-        along = np.linalg.solve(found.frames, frame[:, i])
-        rulers.append(_ruler(places[:, i], 1.0 / np.linalg.norm(along, axis=1)))
-    return Chart(density, found.centres[0], frame, rulers)
+    chart = Chart(density, found.centres[0], np.linalg.cholesky(within), [])
+    chart.rulers = [_ruler(*column) for column in zip(*(values.T for values in chart.peaks(found)), strict=True)]
+    return chart
 
 
 def of_moments(density: Density, mean: FloatArray, cov: FloatArray) -> Chart:

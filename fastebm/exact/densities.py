@@ -37,6 +37,7 @@ class Density:
         self.dim = energy.dim
         origins = [None] * self.dim if origin is None else origin.tolist()
         self.coordinates = [coordinate(*pair, start) for pair, start in zip(walls.tolist(), origins, strict=True)]
+        self.origin = np.array([one.origin for one in self.coordinates])
         self.limits = np.array([one.limits for one in self.coordinates])
         self.n_evaluations = 0
 
@@ -69,10 +70,11 @@ class Density:
         out = np.full(len(v), -np.inf)
         inside = ((v >= self.limits[:, 0]) & (v <= self.limits[:, 1])).all(axis=1)
         for rows in np.array_split(np.flatnonzero(inside), -(-len(v) // _CHUNK) or 1):
-            out[rows] = self.log_slope(v[rows]) - self._energies(self.x(v[rows]))
+            out[rows] = self.log_slope(v[rows]) - self.energies(self.x(v[rows]))
         return out
 
-    def _energies(self, x: FloatArray) -> FloatArray:
+    def energies(self, x: FloatArray) -> FloatArray:
+        """E (n,) at points x (n, dim), which are counted; nan and -inf are refused."""
         self.n_evaluations += len(x)
         with np.errstate(all="ignore"):
             energies = np.asarray(self.energy.energy(x))

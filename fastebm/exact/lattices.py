@@ -11,10 +11,11 @@ from fastebm._checks import FloatArray
 from fastebm.exact.charts import Chart
 from fastebm.exact.densities import Density
 
-MAX_NODES = {1: 300_000, 2: 4_000_000, 3: 4_000_000}
+MAX_NODES = {1: 300_000, 2: 3_000_000, 3: 4_000_000}
 _CHUNK = 2**17  # nodes whose coordinates are in memory at once
 _OFFSETS = np.sqrt([2.0, 3.0, 5.0])  # irrational, and independent of each other
 
+_HEAVIEST = 64  # nodes among which a peak would be that no mode explains
 _BULK = 30.0  # log of shares of the mass that matter for moments
 
 Rows = slice | NDArray[np.intp]
@@ -67,30 +68,37 @@ class Lattice:
         ends = []
         for mark, step, share in zip(self.marks, self.steps, self.marginals, strict=True):
             outside = np.minimum(np.cumsum(share), np.cumsum(share[::-1])[::-1])
-            kept = np.flatnonzero(outside > negligible)
+            kept = np.flatnonzero(outside > negligible) if negligible > 0.0 else [0, -1]
             ends.append((mark[kept[0]] - step, mark[kept[-1]] + step))
         return np.array(ends)
 
     def tails(self) -> FloatArray:
         """(dim, 2) shares of the mass beyond each end, if it goes on falling as it does before the end; or infinite.
 
-        At a limit of the coordinates rounding blurs single planes, so that a tenth of them is compared with the next.
+        Close to a wall rounding blurs single planes: planes are taken together up to a factor of ten in distance.
         """
-        limits = self.chart.limits
         tails = []
-        for mark, step, share, limit in zip(self.marks, self.steps, self.marginals, limits, strict=True):
-            n = len(mark) // 10 if mark[0] - step <= limit[0] or mark[-1] + step >= limit[1] else 1
-            blocks = [np.add.reduceat(side[: 2 * n], [0, n]) for side in (share, share[::-1])]
-            tails.append([_beyond(ends) for ends in blocks])
+        limits = self.chart.limits
+        for i, share in enumerate(self.marginals):
+            apart = self.chart.frame[i, i] * np.exp(self._log_slopes[i][[0, -1]])
+            at_limit = np.abs(self.marks[i][[0, -1]] - limits[i]) <= self.steps[i]
+            groups = np.where(at_limit, np.clip(np.ceil(2.0 / apart), 1, len(share) // 10 or 1), 1).astype(int)
+            ends = zip((share, share[::-1]), groups, strict=True)
+            tails.append([_beyond(side[:n].sum(), side[n : 2 * n].sum()) for side, n in ends])
         return np.array(tails)
+
+    def highest(self) -> tuple[FloatArray, float]:
+        """v (dim,) and log density of the highest of the heaviest nodes."""
+        rows = np.argpartition(self.log_mass, -min(_HEAVIEST, self.n_nodes))[-_HEAVIEST:]
+        heights = self.log_mass[rows] - self.log_volume(rows)
+        return self.v(rows)[heights.argmax()], float(heights.max())
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean (dim,) and covariance (dim, dim) in v of the bulk of the mass."""
         rows = np.flatnonzero(self.log_mass > self.log_total - _BULK)
         v, share = self.v(rows), np.exp(self.log_mass[rows] - self.log_total)
-        mean = share @ v / share.sum()
-        away = v - mean
-        return mean, (share[:, None] * away).T @ away / share.sum()
+        mean = np.average(v, axis=0, weights=share)
+        return mean, np.atleast_2d(np.cov(v, rowvar=False, aweights=share, ddof=0))
 
     def _chunks(self) -> Iterator[slice]:
         return (slice(first, min(first + _CHUNK, self.n_nodes)) for first in range(0, self.n_nodes, _CHUNK))
@@ -116,29 +124,30 @@ def laid(chart: Chart, steps: FloatArray, box: FloatArray, level: int, negligibl
             return None
         lattice = Lattice(chart, chart.density, starts, steps, counts)
         at_limit = np.abs(limits - box) == 0.0
-        more = np.array([[_steps_wanted(ends, negligible) for ends in _ends(share)] for share in lattice.marginals])
+        more = np.array([
+            [_planes_wanted(share, negligible), _planes_wanted(share[::-1], negligible)] for share in lattice.marginals
+        ])
         more = np.where(at_limit, 0.0, np.minimum(more * steps[:, None], box[:, 1:] - box[:, :1]))
         if not more.any():
             return lattice
         box = box + more * [-1.0, 1.0]
 
 
-def _ends(share: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The two planes at each end, the outer one first."""
-    return share[:2], share[:-3:-1]
+def _beyond(last: float, before: float) -> float:
+    """Sum of what follows two planes, or groups of planes, that go outwards; infinite if they do not fall.
 
-
-def _beyond(ends: FloatArray) -> float:
-    """Sum of the geometric series that goes on outwards from two planes; infinite if it does not fall."""
-    last, before = ends
+    A fast fall is taken as geometric. A slow one may be a power, whose sum is larger: 1/k**2 twice, 1/k**(4/3) four times.
+    """
     if last == 0.0:
         return 0.0
-    return float(last * last / (before - last)) if before > last else math.inf
+    if last >= before:
+        return math.inf
+    return float(last * last / (before - last)) * (4.0 if last > 0.5 * before else 1.0)
 
 
-def _steps_wanted(ends: FloatArray, negligible: float) -> float:
-    """How many planes more leave a negligible share outside."""
-    beyond = _beyond(ends)
+def _planes_wanted(share: FloatArray, negligible: float) -> float:
+    """How many planes more before the first of `share` leave a negligible share outside."""
+    beyond = _beyond(share[0], share[1])
     if beyond <= negligible:
         return 0.0
-    return 1.0 + 1.1 * math.log(beyond / negligible) / math.log(ends[1] / ends[0]) if beyond < math.inf else math.inf
+    return 1.0 + 1.1 * math.log(beyond / negligible) / math.log(share[1] / share[0]) if beyond < math.inf else math.inf

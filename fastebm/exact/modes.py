@@ -20,8 +20,9 @@ from fastebm._checks import FloatArray
 from fastebm.exact import scans
 from fastebm.exact.densities import Density, NotNormalisableError
 
-_N_STARTS = 48
-_N_NEIGHBOURS = 8
+_N_STARTS = 48  # among the peaks of a scan
+_N_ANYWHERE = 64  # whatever their height: a basin can be wide where its peak is not
+_N_NEIGHBOURS = 9  # a point is the first of its own
 _N_ITERATIONS = 60
 _N_ROUNDS = 3
 _N_CLOUDS = 16
@@ -29,6 +30,7 @@ _CLIPS = np.array([0.5, 2.0, 8.0, 64.0, 1e4, 1e9, 1e9, 1e9])  # longest steps tr
 _STRETCHES = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 6.0])  # beyond Newton's step: for |x|**p with p > 2
 _BLUNT = 1e-6  # far up an energy's slope differences below this share of its height are rounding
 _LEAST_MASS = -60.0  # log of the mass, against the largest, below which a mode is left out
+_LEVEL = 1e-2  # gain of log density in the last step from which on a search has not arrived
 _INFINITE = 1e30
 _CLIFF = 100.0  # fall that stands for an infinite one
 
@@ -57,6 +59,11 @@ class Modes:
         """(n,) log of the mass of each peak, to a factor that is common to all."""
         return self.log_heights + np.linalg.slogdet(self.frames)[1]
 
+    def heaviest(self, log_share: float) -> "Modes":
+        """Those whose mass is at least a share of the largest."""
+        kept = self.log_masses >= self.log_masses.max() + log_share
+        return Modes(self.centres[kept], self.log_heights[kept], self.frames[kept])
+
     def moved(self, before: Density, after: Density) -> "Modes":
         """These modes of one density for the same density with another origin, which only shifts v."""
         return Modes(after.v(before.x(self.centres)), self.log_heights, self.frames)
@@ -70,7 +77,8 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     NotNormalisableError : the density rises, or stays the same, towards infinity.
     """
     points = scans.scattered(density)
-    starts = _peaks(density, points, np.arcsinh(1e3 * points))
+    starts = np.vstack([_peaks(density, points, np.arcsinh(1e3 * points)), points[:_N_ANYWHERE]])
+    starts = starts[density.log(starts) > -np.inf]
     if len(starts) == 0:
         raise NotNormalisableError(
             f"{density.energy.name} is +inf at every point tried, so that exp(-E) is zero there; "
@@ -94,8 +102,15 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
 def _peaks(density: Density, points: FloatArray, places: FloatArray) -> FloatArray:
     """Those of the points (n, dim) that are higher than all their neighbours in `places`, the highest first."""
     heights = density.log(points)
-    neighbours = scipy.spatial.cKDTree(places).query(places, k=_N_NEIGHBOURS + 1)[1][:, 1:]
-    is_peak = (heights > -np.inf) & (heights >= heights[neighbours].max(axis=1))
+    if density.dim == 1:  # a line needs no tree
+        order = np.argsort(places[:, 0])
+        beside = np.lib.stride_tricks.sliding_window_view(np.pad(heights[order], 2, constant_values=-np.inf), 5)
+        around = np.empty(len(points))
+        around[order] = beside.max(axis=1)
+    else:
+        neighbours = scipy.spatial.cKDTree(places).query(places, k=_N_NEIGHBOURS)[1]
+        around = heights[neighbours].max(axis=1)
+    is_peak = (heights > -np.inf) & (heights >= around)
     order = np.flatnonzero(is_peak)[np.argsort(-heights[is_peak], kind="stable")]
     return points[order[:_N_STARTS]]
 
@@ -122,6 +137,7 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
     heights = density.log(centres)
     active = np.flatnonzero(heights > -np.inf)
     centres, frames = centres.copy(), frames.copy()
+    rising = active[:0]
     for iteration in range(_N_ITERATIONS):
         if len(active) == 0:
             break
@@ -149,9 +165,11 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
         is_lost = (np.abs(frames[active]) > _INFINITE).any(axis=(1, 2)) | (np.abs(centres[active]) > _INFINITE).any(axis=1)
         if is_lost.any():
             _refuse(density, centres[active[is_lost]][0])
-        if iteration == _N_ITERATIONS - 1 and gain[top.argmax()] > 1.0 and top.max() == heights.max():
-            _refuse(density, centres[active[top.argmax()]])
-        active = active[~is_settled]
+        rising, active = active[gain > _LEVEL], active[~is_settled]
+    highest = heights.argmax()
+    if highest in rising and gain.max() > 1.0:
+        _refuse(density, centres[highest])
+    heights[rising[rising != highest]] = -np.inf  # on its way along a valley, and no mode
     return Modes(centres, heights, frames)
 
 

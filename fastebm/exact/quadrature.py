@@ -14,16 +14,18 @@ from fastebm.energies import Energy
 from fastebm.exact import crosschecks, modes, refinement
 from fastebm.exact.densities import Density, NotNormalisableError
 from fastebm.exact.lattices import Lattice
-from fastebm.exact.modes import Modes
+from fastebm.exact.refinement import Refinement
 
 __all__ = ["MAX_DIM", "Grid", "NotNormalisableError", "grid"]
 
 MAX_DIM = 3
 _HOPELESS = 0.1  # error of log Z from which on nothing is known
 _MISSED = 1.0  # a node so much higher than the highest mode shows that one was missed
-_N_SEARCHES = 3
+_N_SEARCHES = 2
 _LOOSE = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # closer than this, and ten times its own error, the other rule need not agree
+_UNTRUSTED = 10.0
 _N_PROBES = 4096  # nodes at which rounding is measured
+_EPS = float(np.finfo(float).eps)
 _NEGLIGIBLE = 50.0  # a node lighter than the heaviest by more, on a log scale, is no point of the grid
 
 
@@ -41,11 +43,16 @@ class Grid:
     probabilities : (n,) masses of the nodes; they sum to one.
     """
 
-    def __init__(self, energy: Energy, lattice: Lattice, error: float, n_evaluations: int) -> None:
+    def __init__(
+        self, energy: Energy, bounds: Any, lattice: Lattice, rtol: float, error: float, n_evaluations: int, is_smooth: bool
+    ) -> None:
         self.energy = energy
+        self.bounds = bounds
         self.lattice = lattice
+        self.rtol = rtol
         self.error = error
         self.n_evaluations = n_evaluations
+        self.is_smooth = is_smooth
         self.log_partition = lattice.log_total
 
     @functools.cached_property
@@ -88,15 +95,146 @@ class Grid:
         the box is not seen, so a training lays a new grid from time to time.
         """
         lattice, density = self.lattice, self.lattice.density
-        if energy.dim != density.dim or not np.array_equal(_walls(energy, self._bounds), density.walls):
+        if energy.dim != density.dim or not np.array_equal(_walls(energy, self.bounds), density.walls):
             return None
-        origin = np.array([one.origin for one in density.coordinates])
-        other = Lattice(
-            lattice.chart, Density(energy, density.walls, origin), lattice.starts, lattice.steps, lattice.counts
+        twin = Density(energy, density.walls, density.origin)
+        other = Lattice(lattice.chart, twin, lattice.starts, lattice.steps, lattice.counts)
+        if other.log_total == -math.inf or other.tails().sum() > self.rtol:
+            return None
+        allowed = max(math.sqrt(self.rtol) if self.is_smooth else self.rtol, 2.0 * lattice.coarseness().max())
+        coarseness = float(other.coarseness().max())
+        if coarseness > allowed:
+            return None
+        # Half the steps give twice the digits of a smooth density.
+        error = max(self.error, coarseness**2 if self.is_smooth else 2.0 * coarseness)
+        return Grid(energy, self.bounds, other, self.rtol, error, twin.n_evaluations, self.is_smooth)
+
+
+def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
+    """Nodes and weights that resolve exp(-E) in one, two or three dimensions.
+
+    All modes are searched first; a lattice is laid in coordinates made from them, widened until no mass is left
+    outside, and refined until log Z changes by less than rtol; then a rule of SciPy's has to agree.
+
+    Parameters
+    ----------
+    energy : of dimension 1, 2 or 3.
+    bounds : (dim, 2) walls besides those of the energy's domain, infinite where there is none; None for none.
+    rtol : relative error of Z that is aimed at, above 0.
+
+    Returns
+    -------
+    Grid. Where rtol cannot be met (kinks, jumps, mass in sheets thinner than the finest step) its error is larger, and a
+    FastebmWarning says so.
+
+    Raises
+    ------
+    NotNormalisableError : exp(-E) has no finite integral, or none that can be told from an infinite one.
+    ValueError : the energy is nan somewhere (the message names x); its dimension is above 3; the bounds and its domain
+        have no interior in common.
+
+    Notes
+    -----
+    A peak can only be found from values around it: one so narrow that it cannot be told from its surroundings at
+    thousands of points, and whose flanks disappear under a wider peak, is missed. Bounds around it bring it to light.
+    """
+    rtol = _checks.positive(rtol, "rtol")
+    if energy.dim > MAX_DIM:
+        raise ValueError(
+            f"{energy.name} has dim={energy.dim}, but quadrature ends at dim={MAX_DIM}; "
+            "compare points by log_ratio, where Z cancels, and train by PersistentCD."
         )
-        coarseness, tail = other.coarseness().max(), other.tails().sum()
-        # Leaving out every second plane doubles the step, which takes half the digits of a smooth density.
-        error = coarseness**2 if self.is_smooth else 2.0 * coarseness
-        if other.log_total == -math.inf or tail > self.rtol or error > max(self.rtol, self.error):
-            return None
-        return Grid(energy, other, ...)
+    density = Density(energy, _walls(energy, bounds))
+    best = _resolved(density, rtol)
+    lattice, error = best.lattice, best.error()
+    if lattice is None or math.isinf(error):
+        raise NotNormalisableError(
+            f"exp(-E) of {energy.name} is too thin, or spreads too far, for a lattice that can be laid; "
+            "pass bounds close around its mass, or rescale the coordinates."
+        )
+    if error > _HOPELESS:
+        raise NotNormalisableError(
+            f"log Z of {energy.name} does not settle but changes by {error / 2.0:.2g} from lattice to lattice, as it does "
+            "where exp(-E) has no finite integral; add a term that confines x, or pass bounds close around the mass."
+        )
+    tails = lattice.tails()
+    if not tails.sum() < _HOPELESS:
+        i, side = np.unravel_index(tails.argmax(), tails.shape)
+        raise NotNormalisableError(
+            f"exp(-E) of {energy.name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} to "
+            "have a finite integral; add a term that confines x, or pass bounds."
+        )
+    found = Grid(energy, bounds, lattice, rtol, error + float(tails.sum()), 0, best.is_smooth())
+    rounding = _rounding(found)
+    if rounding > _HOPELESS:
+        raise NotNormalisableError(
+            f"{energy.name} changes by {rounding:.2g} between neighbouring floating-point numbers where its mass lies, so "
+            "that exp(-E) cannot be integrated; move a pole to 0, or shift x so that the mass lies near 0."
+        )
+    found.error += rounding
+    _ask_second_opinion(found)
+    found.n_evaluations = lattice.density.n_evaluations
+    return found
+
+
+def _walls(energy: Energy, bounds: Any) -> FloatArray:
+    """(dim, 2) what the domain and the bounds leave of the line for each coordinate."""
+    everywhere = np.tile([-np.inf, np.inf], (energy.dim, 1))
+    domain = everywhere if energy.domain is None else energy.domain
+    given = _checks.box(bounds, energy.dim)
+    if given is None:
+        return domain
+    walls = np.column_stack([np.maximum(domain[:, 0], given[:, 0]), np.minimum(domain[:, 1], given[:, 1])])
+    if not (walls[:, 0] < walls[:, 1]).all():
+        raise ValueError(
+            f"bounds is {given.tolist()}, outside the domain {domain.tolist()} of {energy.name}; "
+            "pass bounds that overlap with the domain."
+        )
+    return walls
+
+
+def _resolved(density: Density, rtol: float) -> Refinement:
+    """Refined lattices around the modes of the density, and again if they show a mode that was missed."""
+    found = modes.modes(density)
+    for _ in range(_N_SEARCHES):
+        centred = density.recentred(density.x(found.centres[:1])[0])
+        best = refinement.resolved(centred, found.moved(density, centred), rtol)
+        if best.lattice is None:
+            break
+        highest, height = best.lattice.highest()
+        if height <= found.log_heights[0] + _MISSED:
+            break
+        density = centred
+        found = modes.modes(density, highest[None])
+    return best
+
+
+def _rounding(found: Grid) -> float:
+    """Mean change of the energy when points move to the next floating-point numbers: what rounding may do to log Z."""
+    every = -(-len(found.points) // _N_PROBES)
+    x, share = found.points[::every], found.probabilities[::every]
+    signs = np.where((np.arange(len(x))[:, None] + np.arange(x.shape[1])) % 2, np.inf, -np.inf)
+    with np.errstate(all="ignore"):
+        change = np.abs(found.lattice.density.energies(np.nextafter(x, signs)) - found.lattice.density.energies(x))
+    change = np.where(np.isfinite(change), change, 1.0)  # a wall inside the energy: the point may belong to either side
+    return float(share @ change / share.sum()) + 16.0 * _EPS * (1.0 + abs(found.log_partition))
+
+
+def _ask_second_opinion(found: Grid) -> None:
+    """Let another rule find log Z; where the two disagree the error grows. Warns where the error is above rtol."""
+    name, wanted = found.energy.name, found.rtol
+    value, claimed = crosschecks.second_opinion(found.lattice)
+    apart = abs(value - found.log_partition)
+    if apart > found.error + _UNTRUSTED * claimed + _LOOSE[found.energy.dim]:
+        found.error = apart
+        warnings.warn(
+            f"two rules of quadrature find log Z of {name} to be {found.log_partition:.10g} and {value:.10g}, and neither "
+            "can be ruled out; pass bounds close around the mass, or give walls inside the energy as its domain.",
+            FastebmWarning, stacklevel=3,
+        )
+    elif found.error > wanted:
+        warnings.warn(
+            f"log Z of {name} is known to {found.error:.1e}, not to the rtol={wanted:.1e} that was asked for; accept that, or "
+            "remove what limits it: give jumps inside the energy as its domain, round off kinks, put poles at 0.",
+            FastebmWarning, stacklevel=3,
+        )

@@ -15,80 +15,99 @@ _FIRST_STEP = 0.75
 _FINER = 0.7
 _NEIGHBOURHOOD = 5.0  # widths around its modes that the first box holds
 _MUCH = 0.1  # a coordinate whose coarseness is below this share of the worst one's keeps its step
-_TRIAL_NODES = {1: 20_000, 2: 100_000, 3: 300_000}  # of a lattice, before another chart is tried
-_MAX_EVALUATIONS = 15_000_000
+_TRIAL_NODES = {1: 20_000, 2: 100_000, 3: 500_000}  # of a lattice, before another chart is tried
+_MAX_EVALUATIONS = 8_000_000
+_ROUGH = 0.05  # coarseness from which on a lattice does not tell where mass is negligible
+_BETTER = 0.1  # share of the error that makes another chart worth its while
+_SAFETY = 7.0  # a peak's mass is only estimated to a factor of exp of this
+_SINGULAR = 1e12  # condition number
 
 
 class Refinement:
     """Ever finer lattices on one chart.
 
+    Parameters
+    ----------
+    chart : the chart.
+    found : modes that always lie in the box and are resolved; a lattice that is still coarse can overlook them.
+    rtol : change of log Z at which to stop.
+
     Attributes
     ----------
     lattice : the last one; None if not even the first was possible.
     changes : of log Z from each lattice to the next.
+    coarseness : of the lattices, see there; the largest of the coordinates.
+    doubt : by how much more than their errors allow another chart's log Z is away.
     """
 
-    def __init__(self, chart: Chart, rtol: float) -> None:
+    def __init__(self, chart: Chart, found: Modes, rtol: float) -> None:
         self.chart, self.rtol = chart, rtol
-        self.negligible = max(1e-18, 1e-3 * rtol)
-        self.steps = np.full(chart.density.dim, _FIRST_STEP)
+        self.negligible = max(1e-18, 1e-2 * rtol)
         self.changes: list[float] = []
-        box = np.array([
-            ruler.t(np.array([(ruler.centres - away).min(), (ruler.centres + away).max()]))
-            for ruler in chart.rulers
-            for away in (_NEIGHBOURHOOD * ruler.scales,)
-        ])
-        self.lattice = lattices.laid(chart, self.steps, box, 0, self.negligible)
+        self.doubt = 0.0
+        places, widths = chart.peaks(found)
+        rulers = list(enumerate(chart.rulers))
+        near, far = places - _NEIGHBOURHOOD * widths, places + _NEIGHBOURHOOD * widths
+        self.box = np.array([ruler.t(np.array([near[:, i].min(), far[:, i].max()])) for i, ruler in rulers])
+        finest = [(widths[:, i] / np.exp(ruler.log_slope(places[:, i]))).min() for i, ruler in rulers]
+        self.steps = np.minimum(_FIRST_STEP, finest)
+        self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible)
         while self.lattice is not None and self.lattice.log_total == -math.inf:
             self.steps = 0.5 * self.steps  # all nodes lie outside a small support
-            self.lattice = lattices.laid(chart, self.steps, box, 0, self.negligible)
+            self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible)
+        self.coarseness = [math.inf if self.lattice is None else float(self.lattice.coarseness().max())]
 
-    def refine(self, max_nodes: int) -> None:
+    def refine(self, max_nodes: int, max_evaluations: int) -> None:
         """Lay finer lattices until the error is below rtol, or the next has too many nodes."""
-        while self.lattice is not None and self.quadrature_error() > self.rtol:
+        while self.lattice is not None and self.error() > self.rtol:
             coarseness = self.lattice.coarseness()
             steps = np.where(coarseness >= _MUCH * coarseness.max(), _FINER * self.steps, self.steps)
             expected = self.lattice.n_nodes * np.prod(self.steps / steps)
-            if expected > max_nodes or self.chart.density.n_evaluations + expected > _MAX_EVALUATIONS:
+            if expected > max_nodes or self.chart.density.n_evaluations + expected > max_evaluations:
                 return
-            box = self.lattice.box(self.negligible)
+            box = self.lattice.box(self.negligible) if coarseness.max() < _ROUGH else self.lattice.box(0.0)
+            box = np.column_stack([np.minimum(box[:, 0], self.box[:, 0]), np.maximum(box[:, 1], self.box[:, 1])])
             finer = lattices.laid(self.chart, steps, box, len(self.changes) + 1, self.negligible)
             if finer is None:
                 return
             self.changes.append(abs(finer.log_total - self.lattice.log_total))
+            self.coarseness.append(float(finer.coarseness().max()))
             self.steps, self.lattice = steps, finer
 
-    def quadrature_error(self) -> float:
-        """Bound on the error of log Z from the lattice's steps, infinite while there is too little to go by.
-
-        Where three lattices come together ever faster, as they do for smooth densities, the last change belongs to the
-        last but one. Where they do not, at kinks, a change can be small by chance: the largest of several is taken.
-        """
+    def error(self) -> float:
+        """Bound on the error of log Z from the lattice's steps, infinite while there is too little to go by."""
         if self.lattice is None or len(self.changes) < 2:
             return math.inf
-        before, last = self.changes[-2:]
         if self.is_smooth():
-            return 2.0 * last
-        return 2.0 * max(last, before, self.lattice.coarseness().max())
+            return max(3.0 * self.changes[-1], self.doubt)  # which is the error of the last but one
+        # At kinks and jumps errors fall slowly and unevenly, so that one of them can be small by chance.
+        return max(4.0 * max(self.changes[-2:] + self.coarseness[-1:]), self.doubt)
 
     def is_smooth(self) -> bool:
-        """Whether the last lattices came together faster and faster."""
-        if len(self.changes) < 3:
+        """Whether log Z converges as for a smooth density: half the step, twice the digits."""
+        if len(self.changes) < 2:
             return False
-        first, before, last = self.changes[-3:]
-        return last <= 0.02 * before and before <= 0.15 * first
-
+        before, last = self.changes[-2:]
+        return last <= 0.5 * before and last <= 10.0 * max(self.coarseness[-3:-1]) ** 2
 
 def resolved(density: Density, found: Modes, rtol: float) -> Refinement:
     """The refinement that comes nearest to rtol: on the modes' chart, or the moments' where modes are a bad guide."""
     dim = density.dim
-    rivals = [Refinement(charts.of_modes(density, found), rtol)]
-    rivals[0].refine(_TRIAL_NODES[dim])
-    if rivals[0].quadrature_error() > rtol and rivals[0].lattice is not None:
-        mean, cov = rivals[0].lattice.moments()
-        if np.isfinite(cov).all() and np.linalg.cond(cov) < 1e12:
-            rivals.append(Refinement(charts.of_moments(density, mean, cov), rtol))
-            rivals[1].refine(_TRIAL_NODES[dim])
-    best = min(rivals, key=Refinement.quadrature_error)
-    best.refine(lattices.MAX_NODES[dim])
-    return min(rivals, key=Refinement.quadrature_error)
+    budget = density.n_evaluations + _MAX_EVALUATIONS
+    found = found.heaviest(math.log(rtol) - _SAFETY)
+    on_modes = Refinement(charts.of_modes(density, found), found, rtol)
+    on_modes.refine(_TRIAL_NODES[dim], budget)
+    if on_modes.error() <= rtol or on_modes.lattice is None:
+        return on_modes
+    mean, cov = on_modes.lattice.moments()
+    if not (np.isfinite(cov).all() and np.linalg.cond(cov) < _SINGULAR):
+        on_modes.refine(lattices.MAX_NODES[dim], budget)
+        return on_modes
+    on_moments = Refinement(charts.of_moments(density, mean, cov), found, rtol)
+    on_moments.refine(_TRIAL_NODES[dim], budget)
+    best, other = (on_moments, on_modes) if on_moments.error() < _BETTER * on_modes.error() else (on_modes, on_moments)
+    best.refine(lattices.MAX_NODES[dim], budget)
+    if best.lattice is not None and other.lattice is not None:
+        apart = abs(best.lattice.log_total - other.lattice.log_total)
+        best.doubt = apart if apart > best.error() + other.error() else 0.0
+    return best

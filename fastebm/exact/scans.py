@@ -11,7 +11,7 @@ import numpy as np
 from fastebm._checks import FloatArray
 from fastebm.exact.densities import Density
 
-_N_SCATTERED = {1: 512, 2: 1024, 3: 2048}
+_N_SCATTERED = {1: 32768, 2: 8192, 3: 8192}
 _N_CLOUD = {1: 64, 2: 128, 3: 256}
 
 

@@ -34,7 +34,7 @@ def _digamma(x: float) -> float:
     """Derivative of lgamma: recurrence up to x >= 10, then the asymptotic series (NIST DLMF 5.5.2, 5.11.2)."""
     result = 0.0
     if x < 0.5:  # reflection, DLMF 5.5.4
-        result = -math.pi / math.tan(math.pi * x)
+        result = -math.pi / math.tan(math.pi * (x - math.floor(x + 0.5)))
         x = 1.0 - x
     while x < 10.0:
         result -= 1.0 / x
@@ -48,7 +48,7 @@ digamma = inlined(_digamma)
 
 UNARY: dict[str, Unary] = {
     "exp": Unary((math.exp, np.exp), lambda x, y: y),
-    "expm1": Unary((math.expm1, np.expm1), lambda x, y: y + 1.0),
+    "expm1": Unary((math.expm1, np.expm1), lambda x, y: math.exp(x)),
     "exp2": Unary((np.exp2,), lambda x, y: y * 0.6931471805599453),
     "log": Unary((math.log, np.log), lambda x, y: 1.0 / x),
     "log1p": Unary((math.log1p, np.log1p), lambda x, y: 1.0 / (1.0 + x)),

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from fastebm import _checks
+from fastebm import _checks, tiles
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel, RandomWalk
 from fastebm.sampling.chains import Chains
 from fastebm.sampling.warmup import StepSize
+from fastebm.streams import STARTS
 from fastebm.training.objective import Estimator, Objective
 
 _LEAST_GAIN = 0.2  # the model moves under the chains, so that the step size must go on learning
@@ -31,13 +32,13 @@ class ContrastiveDivergence(Objective):
 
     def __init__(self, k: int = 1, kernel: Kernel | None = None) -> None:
         self.k = _checks.count(k, "k")
-        self.kernel = RandomWalk() if kernel is None else kernel
+        self.kernel = _kernel(kernel)
 
     def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
         return Contrast(energy, data, self.k, self.kernel, None, seed, n_threads)
 
     def __repr__(self) -> str:
-        return f"ContrastiveDivergence(k={self.k})"
+        return f"ContrastiveDivergence(k={self.k}, kernel={self.kernel!r})"
 
 
 class PersistentCD(Objective):
@@ -58,15 +59,15 @@ class PersistentCD(Objective):
     def __init__(self, k: int = 1, n_particles: int = 1024, kernel: Kernel | None = None) -> None:
         self.k = _checks.count(k, "k")
         self.n_particles = _checks.count(n_particles, "n_particles")
-        self.kernel = RandomWalk() if kernel is None else kernel
+        self.kernel = _kernel(kernel)
 
     def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
-        rows = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(data),)))
+        rows = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS,)))
         particles = data[rows.integers(len(data), size=self.n_particles)]
         return Contrast(energy, data, self.k, self.kernel, particles, seed, n_threads)
 
     def __repr__(self) -> str:
-        return f"PersistentCD(k={self.k}, n_particles={self.n_particles})"
+        return f"PersistentCD(k={self.k}, n_particles={self.n_particles}, kernel={self.kernel!r})"
 
 
 class Contrast(Estimator):
@@ -87,7 +88,9 @@ class Contrast(Estimator):
         self.restarts = particles is None
         self.seed = seed
         self.n_threads = n_threads
+        self.center = data.mean(axis=0)
         self.scale = _spread(data)
+        _refuse_step_size(kernel.step_size, energy.dim)
         self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
         self.chains: Chains | None = None
         if particles is not None:
@@ -101,11 +104,19 @@ class Contrast(Estimator):
         chains.forget()
         chains.advance(self.k, self._settings())
         self.particles = chains.positions
+        self.reach = float(np.abs((self.particles - self.center) / self.scale).max())
         self.acceptance_rate = float(chains.acceptance_rate().mean())
         self.step.adjust(self.acceptance_rate)
         self.energy_gap = float(energy.energy(batch).mean() - chains.energies.mean())
         self.energy_spread = float(chains.energies.std())
+        self._note_faults(chains)
         return energy.mean_grad_theta(batch) - energy.mean_grad_theta(self.particles)
+
+    def _note_faults(self, chains: Chains) -> None:
+        n_faults = chains.counts()[1]
+        if n_faults.any():
+            self.faults += int(n_faults.sum())
+            self.fault_x = tiles.unpack(chains.fault_x, chains.n)[np.argmax(n_faults > 0)]
 
     def _settings(self) -> FloatArray:
         if self.kernel.step_size is None:
@@ -113,7 +124,16 @@ class Contrast(Estimator):
         return self.kernel.settings(self.kernel.step_size, np.ones_like(self.scale))
 
 
+def _kernel(given: Kernel | None) -> Kernel:
+    kernel: Kernel = _checks.instance(given or RandomWalk(), Kernel, "kernel", "eb.RandomWalk()")
+    return kernel
+
+
+def _refuse_step_size(step_size: float | FloatArray | None, dim: int) -> None:
+    if isinstance(step_size, np.ndarray) and step_size.shape != (dim,):
+        raise ValueError(f"step_size has shape {step_size.shape}; pass one number or ({dim},) numbers.")
+
+
 def _spread(data: FloatArray) -> FloatArray:
     """Standard deviation of each coordinate of the data; 1 where it is constant."""
-    spread = data.std(axis=0)
-    return np.where(spread > 0.0, spread, 1.0)
+    return np.where(np.ptp(data, axis=0) > 0.0, data.std(axis=0), 1.0)  # rounding gives constants a spread, too

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from fastebm.training.optimisers import Adam, Optimiser
 _EXACT_DIM = 3
 _LOOKS = 20  # evaluations of the held-out likelihood in one training
 _LAG = 3.0  # standard deviations of the energy between data and particles; healthy training keeps well below one
-_FAR = 1e3  # standard deviations of the data; particles beyond have no model that holds them
+_NEAR, _FAR = 30.0, 1e3  # standard deviations of the data: a model whose particles go far is no good any more
+_SHUFFLES = 2  # what the seed's random numbers are for, besides the purposes in `streams`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A trained model and how it came about.
 
@@ -33,12 +35,12 @@ class Fit:
     ----------
     energy : the energy with the last theta.
     history : arrays by name, one entry a step: "energy_gap" (mean energy of the batch minus that of the model's points,
-        near 0 when the two agree), "acceptance_rate", "gradient_norm"; and one entry a look: "step",
-        "log_likelihood" (exact mean log-likelihood of the validation data; empty without them or above three
-        dimensions).
+        near 0 when the two agree), "acceptance_rate" (nan for exact training), "gradient_norm"; and one entry a look:
+        "step", "log_likelihood" (exact mean log-likelihood of the validation data, nan where the model has no finite
+        Z; empty without validation data, or above three dimensions where Z has no closed form).
     particles : (n_particles, dim) last points of the model's chains; None for exact training.
     seed : passed as `rng`, it gives the same training again.
-    interrupted : True if Ctrl-C or divergence ended the training early; the model is the last good one.
+    interrupted : True if Ctrl-C or divergence ended the training early.
     timings : seconds of "training".
     settings : what else was asked for.
     """
@@ -97,7 +99,7 @@ def fit(
     n_steps : gradient steps, at least 1.
     batch_size : rows of data in each step, drawn without replacement until all were used; all rows if there are fewer.
     validation : (m, dim) held-out points, whose exact mean log-likelihood goes into the history about twenty times, in
-        one to three dimensions.
+        one to three dimensions or where Z has a closed form.
     rng, n_threads, progress : as in `sample`; the same seed gives the same bits for any number of threads.
 
     Returns
@@ -106,8 +108,9 @@ def fit(
 
     Warns
     -----
-    FastebmWarning : the training diverged (theta or gradient not finite, particles far from all data): the last good
-        model is returned; chains that lag behind the model; an interrupt.
+    FastebmWarning : the training diverged (theta or gradient not finite, Z infinite, particles far from all data): the
+        last good model is returned; a model without a finite Z; chains that lag behind the model; an energy that is nan
+        or -inf; an interrupt.
 
     Examples
     --------
@@ -118,16 +121,11 @@ def fit(
     >>> bool(abs(fit.energy.unpack()["mean"][0] - data.mean()) < 0.01)
     True
     """
-    if not isinstance(energy, Energy):
-        raise TypeError(f"energy is a {type(energy).__name__}; pass an energy, for example eb.MLP(dim=2).")
+    _checks.instance(energy, Energy, "energy", "eb.MLP(dim=2)")
     rows = _checks.data(data, energy.dim, energy.domain)
     held_out = None if validation is None else _checks.data(validation, energy.dim, energy.domain, "validation")
-    loss = PersistentCD() if objective is None else objective
-    rule = Adam() if optimizer is None else optimizer
-    if not isinstance(loss, Objective):
-        raise TypeError(f"objective is {loss!r}; pass an objective, for example eb.PersistentCD().")
-    if not isinstance(rule, Optimiser):
-        raise TypeError(f"optimizer is {rule!r}; pass an optimizer, for example eb.Adam(1e-2).")
+    loss: Objective = _checks.instance(objective or PersistentCD(), Objective, "objective", "eb.PersistentCD()")
+    rule: Optimiser = _checks.instance(optimizer or Adam(), Optimiser, "optimizer", "eb.Adam(1e-2)")
     n_steps = _checks.count(n_steps, "n_steps")
     batch_size = min(_checks.count(batch_size, "batch_size"), len(rows))
     if energy.n_params == 0:
@@ -150,16 +148,25 @@ def fit(
     }
     bar = Progress(n_steps, "training", progress)
     trouble = None
+    good = energy
     try:
-        with Interrupts() as interrupts:
+        with Interrupts() as interrupts, np.errstate(over="ignore", invalid="ignore"):
             for step in range(n_steps):
-                if held_out is not None and step % max(1, n_steps // _LOOKS) == 0:
+                if held_out is not None and step % -(-n_steps // _LOOKS) == 0:
                     _look(history, step, energy, held_out)
-                gradient = estimator.gradient(energy, batches.next())
+                try:
+                    gradient = estimator.gradient(energy, batches.next())
+                except ValueError as fault:  # no finite Z, or an energy that is nan
+                    if step == 0:
+                        raise
+                    trouble = str(fault).partition(";")[0]
+                    break
                 theta = rule.step(energy.theta, gradient, carried, step, n_steps)
-                trouble = _trouble(gradient, theta, estimator, rows)
+                trouble = _trouble(gradient, [theta, *carried], estimator.reach)
                 if trouble is not None:
                     break
+                if estimator.reach < _NEAR:
+                    good = energy
                 energy = energy.with_theta(theta)
                 history["energy_gap"].append(estimator.energy_gap)
                 history["acceptance_rate"].append(estimator.acceptance_rate)
@@ -168,53 +175,42 @@ def fit(
                 if interrupts.requested:
                     break
             n_made = len(history["energy_gap"])
+            if trouble is not None:
+                energy = good
             if held_out is not None:
                 _look(history, n_made, energy, held_out)
     finally:
         bar.close()
-    if trouble is not None:
-        warnings.warn(
-            f"training stopped at step {n_made} of {n_steps}: {trouble}; fit.energy is the model before that step. "
-            "Lower the learning rate, or raise k of the objective.",
-            FastebmWarning, stacklevel=2,
-        )
-    elif n_made < n_steps:
-        warnings.warn(
-            f"interrupted after {n_made} of {n_steps} steps; fit.energy is the model so far.", FastebmWarning,
-            stacklevel=2,
-        )
-    elif abs(lag := float(np.mean(history["energy_gap"][-max(1, n_steps // 10) :]))) > _LAG * estimator.energy_spread:
-        warnings.warn(
-            f"the data's energy is {lag:.3g} away from that of the model's points at the end, more than {_LAG:g} "
-            f"standard deviations ({estimator.energy_spread:.3g}): the chains lag behind the model. Raise k of the "
-            "objective, lower the learning rate, or train longer.",
-            FastebmWarning, stacklevel=2,
-        )
-    return Fit(
+    result = Fit(
         energy=energy,
         history={key: np.array(values) for key, values in history.items()},
         particles=estimator.particles,
         seed=seed,
         interrupted=n_made < n_steps,
         timings={"training": time.perf_counter() - began},
-        settings={"objective": repr(loss), "n_steps": n_steps, "batch_size": batch_size},
+        settings={"objective": repr(loss), "optimizer": repr(rule), "n_steps": n_steps, "batch_size": batch_size},
     )
+    for message in _messages(result, estimator, trouble):
+        warnings.warn(message, FastebmWarning, stacklevel=2)
+    return result
 
 
 class _Batches:
-    """Batches of equal size without replacement; a new shuffle when the data are used up."""
+    """Batches of equal size without replacement: every row is used once before any is used again."""
 
     def __init__(self, data: FloatArray, size: int, seed: int) -> None:
         self._data = data
         self._size = size
-        self._generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        self._generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SHUFFLES,)))
         self._order = np.zeros(0, dtype=np.int64)
 
     def next(self) -> FloatArray:
         if self._size == len(self._data):
             return self._data
         if len(self._order) < self._size:
-            self._order = self._generator.permutation(len(self._data))
+            fresh = self._generator.permutation(len(self._data))
+            filling = fresh[~np.isin(fresh, self._order)][: self._size - len(self._order)]  # no row twice in a batch
+            self._order = np.concatenate([self._order, filling, fresh[~np.isin(fresh, filling)]])
         rows, self._order = self._order[: self._size], self._order[self._size :]
         return self._data[rows]
 
@@ -226,21 +222,49 @@ def _look(history: dict[str, list[float]], step: int, energy: Energy, held_out: 
         return
     try:
         log_z = quadrature.grid(energy, rtol=1e-6).log_partition if closed is None else closed
-    except quadrature.NotNormalisableError:
+    except ValueError:  # no finite Z, or an energy that is nan
         log_z = np.nan
     history["step"].append(float(step))
     history["log_likelihood"].append(float(-energy.energy(held_out).mean() - log_z))
 
 
-def _trouble(gradient: FloatArray, theta: FloatArray, estimator: Estimator, data: FloatArray) -> str | None:
+def _trouble(gradient: FloatArray, vectors: Sequence[FloatArray], reach: float) -> str | None:
     """What shows that the training has come off the rails, in words; None if nothing does."""
     if not np.isfinite(gradient).all():
         return "the gradient is not finite"
-    if not np.isfinite(theta).all():
-        return "theta would not be finite"
-    if estimator.particles is not None:
-        reach = _FAR * (data.std() + np.finfo(float).tiny)
-        distance = float(np.abs(estimator.particles - data.mean(axis=0)).max())
-        if not distance < max(reach, _FAR):
-            return f"particles have left the data, the farthest by {distance:.3g}: the energy does not hold them"
+    if not all(np.isfinite(vector).all() for vector in vectors):
+        return "theta or the optimizer's memory would overflow"
+    if not reach < _FAR:
+        return f"particles are {reach:.3g} standard deviations away from the data, which this energy does not hold"
     return None
+
+
+def _messages(result: Fit, estimator: Estimator, trouble: str | None) -> Iterator[str]:
+    """What the user should know about the training, each with what to do."""
+    n_steps, n_made = result.settings["n_steps"], len(result.history["energy_gap"])
+    name = result.energy.name
+    if estimator.fault_x is not None:
+        yield (
+            f"{name} was nan or -inf {estimator.faults} times, for example at x={estimator.fault_x.tolist()}; those "
+            "proposals were rejected: return math.inf outside the support."
+        )
+    if trouble is not None:
+        yield (
+            f"training stopped at step {n_made} of {n_steps}: {trouble}; fit.energy is the last good model: lower the "
+            "learning rate, raise k of the objective, or add a term to the energy that confines x."
+        )
+    elif n_made < n_steps:
+        yield f"interrupted after {n_made} of {n_steps} steps; fit.energy is the model so far."
+    elif estimator.particles is not None and estimator.energy_spread > 0.0:
+        lag = float(np.mean(result.history["energy_gap"][-max(1, n_steps // 10) :]))
+        if abs(lag) > _LAG * estimator.energy_spread:
+            yield (
+                f"the data's energy is {lag:.3g} away from that of the model's points at the end, more than {_LAG:g} "
+                f"standard deviations ({estimator.energy_spread:.3g}): the chains lag behind the model; raise k of the "
+                "objective, lower the learning rate, or train longer."
+            )
+    if np.isnan(result.history["log_likelihood"][-1:]).any():
+        yield (
+            f"exp(-E) of the trained {name} has no finite integral that quadrature can find, so that its likelihood is "
+            "nan; add a term to the energy that confines x."
+        )

@@ -5,6 +5,8 @@ from fastebm.energies import Energy
 from fastebm.exact import quadrature
 from fastebm.training.objective import Estimator, Objective
 
+_OLDEST = 50  # steps that one grid may serve
+
 
 class MaximumLikelihood(Objective):
     """Loss: minus the mean log-likelihood; its gradient <dE/dtheta>_data - <dE/dtheta>_model by quadrature.
@@ -20,13 +22,18 @@ class MaximumLikelihood(Objective):
 
 
 class ExactLikelihood(Estimator):
-    """The nodes of one step serve the next as long as they resolve the new energy."""
+    """The nodes of one step serve the next while they resolve the new energy, and for a number of steps at most.
+
+    Nodes cannot show a mode that grows outside their box: only the search for modes, with every new grid, can.
+    """
 
     def __init__(self) -> None:
         self._grid: quadrature.Grid | None = None
+        self._age = 0
 
     def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
-        grid = None if self._grid is None else self._grid.reweighted(energy)
+        grid = None if self._grid is None or self._age == _OLDEST else self._grid.reweighted(energy)
+        self._age = 0 if grid is None else self._age + 1
         self._grid = quadrature.grid(energy) if grid is None else grid
         weights = self._grid.probabilities
         values = energy.energy(self._grid.points)

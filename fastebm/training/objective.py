@@ -18,12 +18,18 @@ class Estimator(abc.ABC):
     energy_spread : standard deviation of the energy over the model's points.
     acceptance_rate : accepted share of the proposals in the last step; nan where nothing is proposed.
     particles : (n, dim) points that stand for the model, None where there are none.
+    reach : largest distance of a particle's coordinate from the mean of the data, in standard deviations of the data.
+    faults : proposals so far whose energy was nan or -inf, which were rejected.
+    fault_x : (dim,) one of them.
     """
 
     energy_gap: float = float("nan")
     energy_spread: float = float("nan")
     acceptance_rate: float = float("nan")
     particles: FloatArray | None = None
+    reach: float = 0.0
+    faults: int = 0
+    fault_x: FloatArray | None = None
 
     @abc.abstractmethod
     def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
@@ -38,17 +44,18 @@ class Objective(abc.ABC):
         """An estimator for training `energy` on data (n, dim)."""
 
     def gradient(self, energy: Energy, batch: ArrayLike, rng: RNGLike = None) -> FloatArray:
-        """One estimate of the gradient of d(loss)/d theta.
+        """One estimate of d(loss)/d theta.
 
         Parameters
         ----------
         energy : the model.
         batch : (n, dim) data.
-        rng : None, a seed or a NumPy Generator.
+        rng : as in `sample`.
 
         Returns
         -------
         (n_params,) gradient; following its negative lowers the loss.
         """
+        _checks.instance(energy, Energy, "energy", "fit.energy or eb.MLP(dim=2)")
         points = _checks.data(batch, energy.dim, energy.domain, "batch")
         return self.begin(energy, points, _checks.seed(rng), tiles.threads(None)).gradient(energy, points)

@@ -21,6 +21,9 @@ class Optimiser(abc.ABC):
         self.learning_rate = _checks.positive(learning_rate, "learning_rate")
         self.final_rate = self.learning_rate if final_rate is None else _checks.positive(final_rate, "final_rate")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in vars(self).items())})"
+
     def rate(self, step: int, n_steps: int) -> float:
         """The learning rate at step 0 to n_steps - 1."""
         share = step / max(1, n_steps - 1)
