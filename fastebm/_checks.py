@@ -20,11 +20,11 @@ class FastebmWarning(UserWarning):
     """Something deserves the user's attention; the message names the action."""
 
 
-def instance(value: Any, kind: type[Any], name: str, example: str) -> Any:
-    """`value`, which must be an object of this class."""
+def instance(value: object, kind: type[Any], name: str, example: str) -> None:
+    """Nothing, for an object of this class or of one derived from it."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} is a {type(value).__name__}; pass a {kind.__name__}, for example {example}.")
-    return value
+        seen, wanted = type(value).__name__, kind.__name__
+        raise TypeError(f"{name} is of type {seen}, where {wanted} is needed; pass for example {example}.")
 
 
 def array(values: ArrayLike, name: str) -> FloatArray:

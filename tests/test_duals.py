@@ -62,7 +62,7 @@ def made(expressions):
         for k, text in enumerate(expressions)
     ]
     text = "\n".join(["def run(numbers, out):", *lines])
-    scope = {**NAMES, "make_dual": make_dual, "the_value": the_value, "the_slope": the_slope}
+    scope = {**NAMES, "__name__": __name__, "make_dual": make_dual, "the_value": the_value, "the_slope": the_slope}
 
     def build():
         exec(text, scope)

@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from fastebm._checks import FastebmWarning
 from fastebm.cli import check, demo, fit, info, logz, sample, score, warmup
 
 _COMMANDS: dict[str, Any] = {
@@ -16,7 +18,7 @@ _COMMANDS: dict[str, Any] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 a check failed, 2 bad input."""
+    """Run one command; returns the exit status: 0 done, 1 a check failed, 2 bad input, 130 broken off by Ctrl-C."""
     parser = argparse.ArgumentParser(prog="fastebm", description="Energy-based models on a CPU.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in _COMMANDS.items():
@@ -31,12 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger.setLevel(logging.INFO)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("default", FastebmWarning)
             warnings.showwarning = _show_warning
             run: Callable[[argparse.Namespace], int] = chosen.run
-            return run(chosen)
+            status = run(chosen)
+            sys.stdout.flush()
+            return status
     except BrokenPipeError:  # the reader of our output has gone, for example `head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it has somewhere to go
         return 0
+    except KeyboardInterrupt:
+        print(f"fastebm {chosen.command}: interrupted", file=sys.stderr)
+        return 130
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as fault:
         print(f"fastebm {chosen.command}: {fault}", file=sys.stderr)
         return 2

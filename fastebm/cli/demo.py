@@ -18,7 +18,7 @@ from fastebm import datasets, files, plots
 from fastebm._checks import FloatArray
 from fastebm.datasets import split
 from fastebm.energies import MLP, Energy, Gaussian
-from fastebm.exact import quadrature
+from fastebm.exact import Grid, quadrature
 from fastebm.kernels import RandomWalk
 from fastebm.partition import log_likelihood
 from fastebm.sampling import Run, sample
@@ -26,6 +26,7 @@ from fastebm.tasks import anomaly_score, anomaly_threshold, denoise
 from fastebm.training import Adam, Fit, PersistentCD, fit
 
 _COLUMNS = ("mean radius", "mean concave points")
+_STEPS = (2000, 1000)  # of the fits in (a) and (b)
 _PICTURE, _MODEL = Path("fastebm-demo.png"), Path("fastebm-demo.npz")
 
 
@@ -41,16 +42,17 @@ def run(chosen: argparse.Namespace) -> int:
     train, held_out = split(plane, 0.3, rng=chosen.seed)
 
     _say("fitting two columns ...")
-    model = fit_table(train, held_out, n_steps=2000, k=5, seed=chosen.seed)
+    model = fit_table(train, held_out, n_steps=_STEPS[0], k=5, seed=chosen.seed)
     energy = model.energy
+    exact = quadrature.grid(energy)
     lines = [
         f"fastebm demo, seed {chosen.seed}: {table.source}",
         f"(a) {_COLUMNS[0]} and {_COLUMNS[1]}: {len(train)} rows to train, {len(held_out)} held out",
-        *_likelihoods(energy, train, held_out),
+        *_likelihoods(energy, exact, train, held_out),
     ]
     _say("sampling ...")
     draws = sample(energy, RandomWalk(), n_chains=256, n_draws=200, n_warmup=1000, thin=20, rng=chosen.seed)
-    lines += _moments(energy, draws)
+    lines += _moments(exact, draws)
 
     _say("fitting thirty columns ...")
     detection, normal, odd, threshold = _detection(table, chosen.seed)
@@ -60,39 +62,46 @@ def run(chosen: argparse.Namespace) -> int:
     lines += _denoising(energy, train, held_out, chosen.seed)
 
     model.save(_MODEL)
-    _draw(model, train, held_out, draws, normal, odd, threshold)
     print("\n".join(lines))
-    print(f"picture: {_PICTURE}    model: {_MODEL}")
+    print(f"model: {_MODEL}")
+    if _draw(model, train, held_out, draws, normal, odd, threshold):
+        print(f"picture: {_PICTURE}")
+    else:
+        print('no picture: it needs matplotlib (pip install "fastebm[plots]")')
     return 0
 
 
 def fit_table(train: FloatArray, held_out: FloatArray | None, *, n_steps: int, k: int, seed: int) -> Fit:
     """A perceptron with the data's centre and scale, by persistent contrastive divergence."""
-    start = MLP(train.shape[1], (64, 64), center=train.mean(axis=0), scale=train.std(axis=0), rng=seed)
-    return fit(
+    start = MLP(train.shape[1], center=train.mean(axis=0), scale=train.std(axis=0), rng=seed)
+    result = fit(
         start, train, PersistentCD(k=k), optimizer=Adam(3e-3, 1e-4), n_steps=n_steps, validation=held_out, rng=seed
     )
+    if result.interrupted:
+        raise KeyboardInterrupt  # who stops one part of the demo wants to see no other
+    return result
 
 
-def _likelihoods(energy: Energy, train: FloatArray, held_out: FloatArray) -> list[str]:
+def _likelihoods(energy: Energy, exact: Grid, train: FloatArray, held_out: FloatArray) -> list[str]:
     gaussian = Gaussian(train.mean(axis=0), np.cov(train.T))
-    z = quadrature.grid(energy)
     values = {
-        "fastebm MLP, persistent CD": log_likelihood(energy, held_out, log_z=z.log_partition),
+        "fastebm MLP, persistent CD": log_likelihood(energy, held_out, log_z=exact.log_partition),
         "Gaussian": log_likelihood(gaussian, held_out),
         "kernel density estimate (SciPy)": scipy.stats.gaussian_kde(train.T).logpdf(held_out.T),
     }
     best = max(values, key=lambda name: float(values[name].mean()))
-    rows = [f"    log Z = {z.log_partition:.10f} by quadrature, error {z.error:.1e}", "    held-out log-likelihood per row"]
+    rows = [
+        f"    log Z = {exact.log_partition:.10f} by quadrature, error {exact.error:.1e}",
+        "    held-out log-likelihood per row",
+    ]
     for name, value in values.items():
         error = value.std(ddof=1) / np.sqrt(len(value))
         rows.append(f"      {name:34}{value.mean():9.4f} +- {error:.4f}{'   best' if name == best else ''}")
     return rows
 
 
-def _moments(energy: Energy, draws: Run) -> list[str]:
-    exact = quadrature.grid(energy)
-    flat = draws.draws.reshape(-1, energy.dim)
+def _moments(exact: Grid, draws: Run) -> list[str]:
+    flat = draws.draws.reshape(-1, len(_COLUMNS))
     means = draws.draws.mean(axis=1)
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     rows = [f"    {len(flat)} draws against quadrature, acceptance {draws.acceptance_rate.mean():.1%}"]
@@ -108,7 +117,7 @@ def _detection(table: datasets.Table, seed: int) -> tuple[list[str], FloatArray,
     """Train on benign rows; scores of held-out benign and of malignant ones; AUROC beside two standard methods."""
     benign, malignant = (table.data[table.target == table.target_names.index(name)] for name in ("benign", "malignant"))
     train, held_out = split(benign, 0.3, rng=seed)
-    energy = fit_table(train, None, n_steps=1000, k=10, seed=seed).energy
+    energy = fit_table(train, None, n_steps=_STEPS[1], k=10, seed=seed).energy
     normal, odd = anomaly_score(energy, held_out), anomaly_score(energy, malignant)
     gaussian = Gaussian(train.mean(axis=0), np.cov(train.T))  # its energy is half the squared Mahalanobis distance
     results = {
@@ -122,7 +131,7 @@ def _detection(table: datasets.Table, seed: int) -> tuple[list[str], FloatArray,
     else:
         missing = []
         forest = IsolationForest(random_state=seed % 2**32).fit(train)
-        results["IsolationForest (scikit-learn)"] = auroc(-forest.score_samples(held_out), -forest.score_samples(malignant))
+        results["IsolationForest (scikit-learn)"] = auroc(*(-forest.score_samples(X) for X in (held_out, malignant)))
     best = max(results, key=lambda name: results[name])
     calibration, rest = held_out[::2], held_out[1::2]
     threshold = anomaly_threshold(energy, calibration)
@@ -155,7 +164,7 @@ def _denoising(energy: Energy, train: FloatArray, held_out: FloatArray, seed: in
     scale = train.std(axis=0)
     noise = 0.5
     # the model in scaled coordinates is the same perceptron with centre and scale divided
-    unit = MLP(2, (64, 64), center=train.mean(axis=0) / scale, scale=1.0).with_theta(energy.theta)
+    unit = MLP(2, center=train.mean(axis=0) / scale, scale=1.0).with_theta(energy.theta)
     clean = held_out / scale
     noisy = clean + noise * np.random.default_rng(seed).standard_normal(clean.shape)
     covariance = np.cov((train / scale).T)
@@ -183,12 +192,12 @@ def _draw(
     normal: FloatArray,
     odd: FloatArray,
     threshold: float,
-) -> None:
+) -> bool:
+    """Write the picture; False if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        _say('no picture: it needs matplotlib; run: pip install "fastebm[plots]".')
-        return
+        return False
     figure = Figure(figsize=(12, 9), layout="constrained")
     axes: Any = figure.subplots(2, 2)
     plots.density(model.energy, held_out, ax=axes[0, 0]).set_title("(a) density and held-out data")
@@ -203,6 +212,7 @@ def _draw(
     plots.scores(normal, odd, threshold=threshold, ax=axes[1, 1]).set_title("(b) benign and malignant rows")
     with files.replacing(_PICTURE) as temporary:
         figure.savefig(temporary, dpi=120)
+    return True
 
 
 def _say(message: str) -> None:

@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from fastebm import _checks, files, tables
+from fastebm._checks import FloatArray
 from fastebm.datasets import split
 from fastebm.energies import MLP, Gaussian
 from fastebm.partition import log_likelihood
 from fastebm.tasks import anomaly_threshold
 from fastebm.training import Adam, PersistentCD, fit
 
-_EXACT_DIM = 3
+_FALSE_ALARMS = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", type=Path, help="CSV file of numbers, with or without a header")
     parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="file for the model (.npz)")
-    parser.add_argument("--columns", help="names or numbers (from 1) of the columns to use, with commas between")
-    parser.add_argument("--hidden", default="64,64", help="widths of the hidden layers (default 64,64)")
+    parser.add_argument("--columns", help="names of the columns to use, with commas between; all by default")
+    parser.add_argument("--hidden", type=_widths, default="64,64", help="widths of the hidden layers (default 64,64)")
     parser.add_argument("--steps", type=int, default=4000, help="gradient steps (default 4000)")
     parser.add_argument("--transitions", type=int, default=5, help="transitions per particle and step (default 5)")
     parser.add_argument("--rate", type=float, default=3e-3, help="first learning rate (default 3e-3)")
@@ -34,17 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     files.writable(chosen.out)
-    hidden = [int(width) for width in chosen.hidden.split(",")]
     columns = None if chosen.columns is None else [name.strip() for name in chosen.columns.split(",")]
     names, rows = tables.read_csv(chosen.data, columns)
     train, held_out = split(rows, _checks.fraction(chosen.held_out, "--held-out"), rng=chosen.seed)
     dim = rows.shape[1]
     center, scale = train.mean(axis=0), train.std(axis=0)
-    constant = [name for name, spread in zip(names, scale, strict=True) if spread == 0.0]
+    constant = [name for name, spread in zip(names, np.ptp(train, axis=0), strict=True) if spread == 0.0]
     if constant:
         raise ValueError(f"{chosen.data}: column {constant[0]!r} is constant; leave it out with --columns.")
     result = fit(
-        MLP(dim, hidden, center=center, scale=scale, rng=chosen.seed),
+        MLP(dim, chosen.hidden, center=center, scale=scale, rng=chosen.seed),
         train,
         PersistentCD(k=chosen.transitions),
         optimizer=Adam(chosen.rate, chosen.rate / 30.0),
@@ -52,17 +52,29 @@ def run(chosen: argparse.Namespace) -> int:
         validation=held_out,
         rng=chosen.seed,
     )
-    threshold = anomaly_threshold(result.energy, held_out)
-    result = dataclasses.replace(
-        result, settings=result.settings | {"columns": list(names), "threshold": threshold if np.isfinite(threshold) else None}
-    )
-    result.save(chosen.out)
+    threshold = anomaly_threshold(result.energy, held_out, _FALSE_ALARMS)
+    notes = {"columns": names, "threshold": threshold if np.isfinite(threshold) else None}
+    dataclasses.replace(result, settings=result.settings | notes).save(chosen.out)
     print(f"{chosen.data}: {len(train)} rows to train, {len(held_out)} held out, {dim} column(s): {', '.join(names)}")
-    if dim <= _EXACT_DIM:
-        gaussian = Gaussian(center, np.atleast_2d(np.cov(train.T)))
+    if len(result.history["log_likelihood"]):
         print("held-out log-likelihood per row, exact:")
-        print(f"  this model  {log_likelihood(result.energy, held_out).mean():9.4f}")
-        print(f"  Gaussian    {log_likelihood(gaussian, held_out).mean():9.4f}")
-    print(f"anomaly threshold for 5 % false alarms: energy above {threshold:.4f}")
+        print(f"  this model  {result.history['log_likelihood'][-1]:9.4f}")
+        print(f"  Gaussian    {_gaussian(train, held_out)}")
+    if np.isfinite(threshold):
+        print(f"anomaly threshold for {_FALSE_ALARMS:.0%} false alarms: energy above {threshold:.4f}")
+    else:
+        print(f"no anomaly threshold: {_FALSE_ALARMS:.0%} false alarms need {1 / _FALSE_ALARMS - 1:.0f} rows held out")
     print(f"model: {chosen.out}")
     return 0
+
+
+def _widths(text: str) -> list[int]:
+    return [int(width) for width in text.split(",")]
+
+
+def _gaussian(train: FloatArray, held_out: FloatArray) -> str:
+    """Mean log-likelihood of held-out rows under the normal law of the training rows, as printed."""
+    if np.linalg.matrix_rank(np.corrcoef(train.T), tol=1e-10) < train.shape[1]:
+        return "   none: the training rows lie in a plane"
+    law = Gaussian(train.mean(axis=0), np.atleast_2d(np.cov(train.T)))
+    return f"{log_likelihood(law, held_out).mean():9.4f}"

@@ -11,7 +11,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    energy, _ = read_model(chosen)
-    z = log_partition(energy)
+    z = log_partition(read_model(chosen).energy)
     print(f"log Z = {z.value:.12g}  (error {z.error:.2g}, {z.method}, {z.n_evaluations} evaluations)")
     return 0

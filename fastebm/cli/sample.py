@@ -9,7 +9,7 @@ import numpy as np
 from fastebm import _checks, files, sampling, tables
 from fastebm.cli.models import add_model, read_model
 
-_THIN = 20
+_CHAINS, _THIN = 256, 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +23,16 @@ def run(chosen: argparse.Namespace) -> int:
     n = _checks.count(chosen.n, "--n")
     if chosen.out is not None:
         files.writable(chosen.out)
-    energy, notes = read_model(chosen)
-    n_chains = min(n, 256)
+    model = read_model(chosen)
+    n_chains = min(n, _CHAINS)
+    # where the training has left its particles, chains need not look for the distribution
+    init = None if model.particles is None else np.resize(model.particles, (n_chains, model.energy.dim))
     result = sampling.sample(
-        energy, n_chains=n_chains, n_draws=-(-n // n_chains), n_warmup=2000, thin=_THIN, rng=chosen.seed
+        model.energy,
+        n_chains=n_chains, n_draws=-(-n // n_chains), n_warmup=2000, thin=_THIN, init=init, rng=chosen.seed,
     )
-    rows = np.swapaxes(result.draws, 0, 1).reshape(-1, energy.dim)[:n]
-    names = notes.get("columns") or [f"x{i}" for i in range(energy.dim)]
+    rows = np.swapaxes(result.draws, 0, 1).reshape(-1, model.energy.dim)[:n]
+    names = model.columns or [f"x{i}" for i in range(model.energy.dim)]
     if chosen.out is None:
         tables.print_csv(sys.stdout, names, rows)
     else:

@@ -1,4 +1,8 @@
-"""Score the rows of a CSV file: the higher the energy, the odder the row."""
+"""Score the rows of a CSV file: the higher the energy, the odder the row.
+
+The columns that `fastebm fit` was given are found by their names, wherever they stand and whatever else is there;
+in a file without a header they are called x0, x1 and so on.
+"""
 
 import argparse
 import sys
@@ -20,21 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     if chosen.out is not None:
         files.writable(chosen.out)
-    energy, notes = read_model(chosen)
-    columns = notes.get("columns")
-    names, rows = tables.read_csv(chosen.data)
-    if isinstance(columns, list) and set(columns) <= set(names):
-        rows = np.ascontiguousarray(rows[:, [names.index(column) for column in columns]])
-    if rows.shape[1] != energy.dim:
+    model = read_model(chosen)
+    names, rows = tables.read_csv(chosen.data, model.columns)
+    if len(names) != model.energy.dim:
         raise ValueError(
-            f"{chosen.data} has {rows.shape[1]} column(s) and the model {energy.dim}; pass the columns "
-            f"{', '.join(map(str, columns)) if isinstance(columns, list) else energy.dim}."
+            f"{chosen.data} has {len(names)} column(s) and the model has dim={model.energy.dim}; leave only the columns "
+            "of the model in the file."
         )
-    scores = anomaly_score(energy, rows)
-    threshold = notes.get("threshold")
+    scores = anomaly_score(model.energy, rows)
     result = {"score": scores}
-    if isinstance(threshold, float):
-        result["is_anomaly"] = (scores > threshold).astype(float)
+    if model.threshold is not None:
+        result["is_anomaly"] = (scores > model.threshold).astype(float)
     table = np.column_stack(list(result.values()))
     if chosen.out is None:
         tables.print_csv(sys.stdout, list(result), table)

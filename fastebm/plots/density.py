@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastebm import _checks
+from fastebm import _checks, exact
 from fastebm.energies import Energy
-from fastebm.partition import log_partition
+from fastebm.partition import log_likelihood
 from fastebm.plots.axes import axes
 
 _NODES = 200
@@ -26,26 +26,23 @@ def density(energy: Energy, data: ArrayLike | None = None, *, ax: Any = None) ->
     -------
     The axes.
     """
+    _checks.instance(energy, Energy, "energy", "fit.energy")
     if energy.dim > 2:
         raise ValueError(f"{energy.name} has dim={energy.dim}; density plots need one or two dimensions.")
-    plane = axes(ax)
     points = None if data is None else _checks.data(data, energy.dim, energy.domain)
-    if points is None:
-        from fastebm.exact import exact_draws
-
-        around = exact_draws(energy, 1000, 0)
-    else:
-        around = points
+    around = exact.exact_draws(energy, 1000, 0) if points is None else points
     low, high = around.min(axis=0), around.max(axis=0)
     margin = 0.25 * np.where(high > low, high - low, 1.0)
     sides = [np.linspace(a, b, _NODES) for a, b in zip(low - margin, high + margin, strict=True)]
     grid = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, energy.dim)
-    p = np.exp(-energy.energy(grid) - log_partition(energy).value)
+    p = np.exp(log_likelihood(energy, grid))
+    plane = axes(ax)
     if energy.dim == 1:
         plane.plot(sides[0], p, color="C0", label="model")
         if points is not None:
             plane.hist(points[:, 0], bins="auto", density=True, color="0.8", zorder=0, label="data")
         plane.set(xlabel="x", ylabel="density")
+        plane.legend()
     else:
         filled = plane.contourf(*sides, p.reshape(_NODES, _NODES).T, levels=12, cmap="Blues")
         plane.figure.colorbar(filled, ax=plane, label="density")

@@ -24,7 +24,7 @@ def training(fit: Fit, *, ax: Any = None) -> Any:
     """
     left = axes(ax)
     gap = fit.history["energy_gap"]
-    width = min(_SMOOTH, max(1, len(gap)))
+    width = min(_SMOOTH, len(gap))
     if len(fit.history["step"]):
         left.plot(fit.history["step"], fit.history["log_likelihood"], "o-", color="C0", ms=3)
         left.set(xlabel="step", ylabel="held-out log-likelihood per point")
@@ -33,8 +33,9 @@ def training(fit: Fit, *, ax: Any = None) -> Any:
     else:
         left.set(xlabel="step")
         right = left
-    steps = np.arange(width - 1, len(gap))
-    right.plot(steps, np.convolve(gap, np.ones(width) / width, mode="valid"), color="C1", lw=0.8)
+    if len(gap):  # a training that went wrong in its first step has none
+        steps = np.arange(width - 1, len(gap))
+        right.plot(steps, np.convolve(gap, np.ones(width) / width, mode="valid"), color="C1", lw=0.8)
     right.axhline(0.0, color="0.7", lw=0.8, zorder=0)
     right.set_ylabel("energy gap", color="C1")
     return left

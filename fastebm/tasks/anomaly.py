@@ -28,6 +28,7 @@ def anomaly_score(energy: Energy, X: ArrayLike) -> Any:
     >>> eb.anomaly_score(eb.Gaussian([0.0]), [[0.0], [3.0]])
     array([0. , 4.5])
     """
+    _checks.instance(energy, Energy, "energy", "fit.energy")
     return energy.energy(X)
 
 
@@ -45,14 +46,22 @@ def anomaly_threshold(energy: Energy, X: ArrayLike, false_alarm_rate: float = 0.
 
     Returns
     -------
-    The threshold; +inf where n is below 1/rate - 1, too few points to guarantee the rate.
+    The threshold; +inf where n is below 1/rate - 1, too few points to guarantee the rate. Points whose score equals the
+    threshold are not anomalous.
 
     References
     ----------
     V. Vovk, A. Gammerman and G. Shafer (2005), Algorithmic Learning in a Random World, doi:10.1007/b106715.
     """
+    _checks.instance(energy, Energy, "energy", "fit.energy")
     rate = _checks.fraction(false_alarm_rate, "false_alarm_rate")
-    scores = np.sort(energy.energy(_checks.data(X, energy.dim, energy.domain, "X")))
+    points = _checks.data(X, energy.dim, energy.domain, "X")
+    scores = energy.energy(points)
+    if np.isnan(scores).any():
+        row = int(np.argmax(np.isnan(scores)))
+        raise ValueError(
+            f"{energy.name} is nan at X[{row}] = {points[row].tolist()}; mend the energy or leave the point out."
+        )
     n = len(scores)
     place = math.ceil((n + 1) * (1.0 - rate) * (1.0 - 1e-12))  # the product's rounding must not move the rank
-    return float(scores[place - 1]) if place <= n else math.inf
+    return float(np.sort(scores)[place - 1]) if place <= n else math.inf

@@ -1,5 +1,7 @@
 """Denoising: what was there before normal noise was added, by Bayes's rule with the model as prior."""
 
+from typing import Any
+
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
@@ -13,7 +15,7 @@ from fastebm.sampling.chains import Chains
 from fastebm.sampling.warmup import tune
 
 _CHAINS_PER_POINT = 16
-_DRAWS_AT_ONCE = 100  # bounds the memory that draws take
+_NUMBERS_AT_ONCE = 2**22  # of draws that are kept at a time: bounds their memory
 
 
 def denoise(
@@ -41,49 +43,79 @@ def denoise(
     -------
     (n, dim) or (dim,) clean points.
 
+    Raises
+    ------
+    ValueError : X is not finite; no clean point of finite energy is found near a noisy one.
+
     References
     ----------
     B. Efron (2011), Tweedie's formula and selection bias, doi:10.1198/jasa.2011.tm11181 (the posterior mean).
     """
+    _checks.instance(energy, Energy, "energy", "fit.energy")
     given, is_single = _checks.points(X, energy.dim)
     noisy = _checks.finite_array(given, "X")
     noise = _checks.positive(noise, "noise")
     _checks.choice(method, "method", ("mean", "mode"))
     if len(noisy) == 0:
         return noisy
+    starts = noisy if energy.domain is None else np.clip(noisy, *energy.domain.T)
     if method == "mode":
-        clean = np.stack([_mode(energy, y, noise) for y in noisy])
+        clean = np.stack([_mode(energy, y, start, noise) for y, start in zip(noisy, starts, strict=True)])
+        lost = ~np.isfinite(energy.energy(clean))
     else:
-        clean = _mean(energy, noisy, noise, _checks.count(n_draws, "n_draws"), _checks.seed(rng))
+        clean, lost = _mean(energy, noisy, starts, noise, _checks.count(n_draws, "n_draws"), _checks.seed(rng))
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise ValueError(
+            f"{energy.name} is not finite near X[{row}] = {noisy[row].tolist()}; pass points closer to the model's "
+            "support, or a larger noise."
+        )
     return clean[0] if is_single else clean
 
 
-def _mode(energy: Energy, y: FloatArray, noise: float) -> FloatArray:
-    def loss(x: FloatArray) -> tuple[float, FloatArray]:
-        pull = (x - y) / noise**2
-        return energy.energy(x) + 0.5 * float(pull @ (x - y)), energy.grad(x) + pull
+def _mode(energy: Energy, y: FloatArray, start: FloatArray, noise: float) -> FloatArray:
+    """Descent in units of the noise, since the stopping rule of L-BFGS is not free of units."""
+    walls = np.tile([-np.inf, np.inf], (energy.dim, 1)) if energy.domain is None else energy.domain
 
-    start = y if energy.domain is None else np.clip(y, *energy.domain.T)
-    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=energy.domain)
-    return np.asarray(found.x)
+    def point(u: FloatArray) -> FloatArray:
+        return np.asarray(np.clip(start + noise * u, *walls.T))  # rounding would step over a wall
+
+    def loss(u: FloatArray) -> tuple[float, FloatArray]:
+        x = point(u)
+        away = (x - y) / noise
+        return energy.energy(x) + 0.5 * float(away @ away), noise * energy.grad(x) + away
+
+    found = scipy.optimize.minimize(
+        loss,
+        np.zeros(energy.dim),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=(walls - start[:, None]) / noise,
+        options={"ftol": 0.0, "gtol": 1e-8},
+    )
+    return point(found.x)
 
 
-def _mean(energy: Energy, noisy: FloatArray, noise: float, n_draws: int, seed: int) -> FloatArray:
-    """Mean over chains on (x, y) whose proposals leave the coordinates of y where they are."""
+def _mean(
+    energy: Energy, noisy: FloatArray, starts: FloatArray, noise: float, n_draws: int, seed: int
+) -> tuple[FloatArray, Any]:
+    """Mean over chains on (x, y) whose proposals leave y where it is; and (n,) where no chain found finite energy."""
     n, dim = noisy.shape
-    clean = noisy if energy.domain is None else np.clip(noisy, *energy.domain.T)
-    starts = np.repeat(np.hstack([clean, noisy]), _CHAINS_PER_POINT, axis=0)
     kernel = _Conditional(noise)
-    chains = Chains(Observed(energy, noise), kernel, starts, seed, tiles.threads(None))
+    pairs = np.repeat(np.hstack([starts, noisy]), _CHAINS_PER_POINT, axis=0)
+    chains = Chains(Observed(energy, noise), kernel, pairs, seed, tiles.threads(None))
     step_size, scale, _ = tune(chains, kernel, max(25, n_draws // 2), lambda n_done: False)
+    lost = ~np.isfinite(chains.energies).reshape(n, -1).all(axis=1)
     settings = kernel.settings(step_size, scale)
-    total = np.zeros((len(starts), dim))
-    for done in range(0, n_draws, _DRAWS_AT_ONCE):
-        draws = np.empty((len(starts), min(_DRAWS_AT_ONCE, n_draws - done), 2 * dim))
-        energies = np.empty(draws.shape[:2])
-        chains.advance(draws.shape[1], settings, thin=1, draws=draws, energies=energies)
+    total = np.zeros((len(pairs), dim))
+    made = 0
+    while made < n_draws:
+        n_now = min(n_draws - made, max(1, _NUMBERS_AT_ONCE // pairs.size))
+        draws, energies = np.empty((len(pairs), n_now, 2 * dim)), np.empty((len(pairs), n_now))
+        chains.advance(n_now, settings, thin=1, draws=draws, energies=energies)
         total += draws[:, :, :dim].sum(axis=1)
-    return (total / n_draws).reshape(n, _CHAINS_PER_POINT, dim).mean(axis=1)
+        made += n_now
+    return (total / n_draws).reshape(n, _CHAINS_PER_POINT, dim).mean(axis=1), lost
 
 
 class _Conditional(RandomWalk):
@@ -95,7 +127,7 @@ class _Conditional(RandomWalk):
 
     def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
         moves = np.arange(len(scale)) < len(scale) // 2
-        return np.where(moves, step_size * self.noise, 0.0)
+        return np.asarray(np.where(moves, step_size * self.noise, 0.0))
 
     def first_step_size(self, dim: int) -> float:
         return super().first_step_size(dim // 2)

@@ -125,7 +125,8 @@ class Contrast(Estimator):
 
 
 def _kernel(given: Kernel | None) -> Kernel:
-    kernel: Kernel = _checks.instance(given or RandomWalk(), Kernel, "kernel", "eb.RandomWalk()")
+    kernel = RandomWalk() if given is None else given
+    _checks.instance(kernel, Kernel, "kernel", "eb.RandomWalk()")
     return kernel
 
 

@@ -124,8 +124,10 @@ def fit(
     _checks.instance(energy, Energy, "energy", "eb.MLP(dim=2)")
     rows = _checks.data(data, energy.dim, energy.domain)
     held_out = None if validation is None else _checks.data(validation, energy.dim, energy.domain, "validation")
-    loss: Objective = _checks.instance(objective or PersistentCD(), Objective, "objective", "eb.PersistentCD()")
-    rule: Optimiser = _checks.instance(optimizer or Adam(), Optimiser, "optimizer", "eb.Adam(1e-2)")
+    loss = PersistentCD() if objective is None else objective
+    rule = Adam() if optimizer is None else optimizer
+    _checks.instance(loss, Objective, "objective", "eb.PersistentCD()")
+    _checks.instance(rule, Optimiser, "optimizer", "eb.Adam(1e-2)")
     n_steps = _checks.count(n_steps, "n_steps")
     batch_size = min(_checks.count(batch_size, "batch_size"), len(rows))
     if energy.n_params == 0:
