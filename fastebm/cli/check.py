@@ -70,7 +70,7 @@ def _gradient_theta(energy: Energy, points: FloatArray) -> Outcome:
 
 
 def _mismatch(above: FloatArray, below: FloatArray, steps: FloatArray, slopes: FloatArray) -> float:
-    """Largest difference between slopes and central differences, over what rounding and curvature allow; nan if none."""
+    """Largest difference between slopes and central differences, over what these may be wrong; nan if none exists."""
     with np.errstate(invalid="ignore"):
         seen = (above - below) / (2.0 * steps)
         allowed = 1e-4 * (1.0 + np.abs(seen)) + 1e-14 * (np.abs(above) + np.abs(below)) / steps
@@ -102,12 +102,9 @@ def _against_exact_law(energy: Energy, seed: int) -> list[tuple[str, Outcome]]:
     away = np.abs(means.mean(axis=0) - grid.mean) / np.where(error > 0.0, error, math.inf)
     i = int(np.argmax(away))
     holds = bool((away <= _SIGMAS).all() and (error > 0.0).all())
-    sampler = (
-        holds,
-        f"mean of x[{i}] is {away[i]:.1f} standard errors from the exact {grid.mean[i]:.6g}"
-        f"{'' if holds else '; chains of this length do not find all modes, pass eb.sample init= or a longer n_warmup'}",
-    )
+    words = f"mean of x[{i}] is {away[i]:.1f} standard errors from the exact {grid.mean[i]:.6g}"
+    remedy = "" if holds else "; chains do not find all of it in time: give eb.sample a longer n_warmup, or init="
     return [
         ("integrable", (True, f"log Z = {grid.log_partition:.10g}, error {grid.error:.1g}")),
-        ("sampler", sampler),
+        ("sampler", (holds, words + remedy)),
     ]

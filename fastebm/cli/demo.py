@@ -7,6 +7,7 @@ Writes fastebm-demo.png and fastebm-demo.npz into the working folder.
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
     _say("denoising ...")
     lines += _denoising(energy, train, held_out, chosen.seed)
 
-    model.save(_MODEL)
+    dataclasses.replace(model, settings=model.settings | {"columns": list(_COLUMNS)}).save(_MODEL)
     print("\n".join(lines))
     print(f"model: {_MODEL}")
     if _draw(model, train, held_out, draws, normal, odd, threshold):

@@ -28,8 +28,8 @@ def run(chosen: argparse.Namespace) -> int:
     names, rows = tables.read_csv(chosen.data, model.columns)
     if len(names) != model.energy.dim:
         raise ValueError(
-            f"{chosen.data} has {len(names)} column(s) and the model has dim={model.energy.dim}; leave only the columns "
-            "of the model in the file."
+            f"{chosen.data} has {len(names)} column(s), but the model has dim={model.energy.dim}; leave only the "
+            "model's columns in the file."
         )
     scores = anomaly_score(model.energy, rows)
     result = {"score": scores}

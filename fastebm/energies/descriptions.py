@@ -60,8 +60,9 @@ def _build(description: dict[str, Any]) -> Energy:
     if kind == "observed":
         return Observed(_build(description["part"]), description["noise"])
     if kind == "walled":
-        ends = [[-np.inf if low is None else low, np.inf if high is None else high] for low, high in description["walls"]]
-        return Walled(_build(description["part"]), np.array(ends))
+        lower, upper = np.array(description["walls"], dtype=float).T  # None, where there is no wall, becomes nan
+        walls = np.column_stack([np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)])
+        return Walled(_build(description["part"]), walls)
     if kind not in CATALOGUE:
         raise ValueError(f"the file names the energy {kind!r}, which this version does not know; upgrade fastebm.")
     return CATALOGUE[kind](**description["settings"])

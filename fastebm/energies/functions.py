@@ -97,9 +97,9 @@ class FunctionEnergy(Energy):
 
         name = getattr(function, "__name__", "energy")
         given = {"grad": grad, "grad_theta": grad_theta}
-        _try_out(function, given, dim, theta, walls, name)
         frozen = sources.freeze(function)
         frozen_given = {key: sources.freeze(value) for key, value in given.items() if value is not None}
+        _try_out(function, given, dim, theta, walls, name)
         everything = [frozen, *frozen_given.values()]
         shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
         code = ScalarCode(frozen, dim, shapes, takes_theta=theta is not None)

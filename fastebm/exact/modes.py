@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from fastebm._checks import FloatArray
 from fastebm.exact import scans
@@ -29,10 +30,15 @@ _N_CLOUDS = 16
 _CLIPS = np.array([0.5, 2.0, 8.0, 64.0, 1e4, 1e9, 1e9, 1e9])  # longest steps tried, in widths of the peak
 _STRETCHES = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 6.0])  # beyond Newton's step: for |x|**p with p > 2
 _BLUNT = 1e-6  # far up an energy's slope differences below this share of its height are rounding
-_LEAST_MASS = -60.0  # log of the mass, against the largest, below which a mode is left out
-_LEVEL = 1e-2  # gain of log density in the last step from which on a search has not arrived
+_LEAST_MASS = -60.0  # log of the mass, or of the density, against the largest, below which a mode is left out
+_LEVEL = 0.1  # slope in units of the peak's height and width from which on a search has not arrived
+_PRUNE_EVERY = 6
 _INFINITE = 1e30
+_FLAT = 1e14  # ratio of a frame's longest axis to its shortest, from which on the density does not fall along it
 _CLIFF = 100.0  # fall that stands for an infinite one
+
+
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
     heights = density.log(centres)
     active = np.flatnonzero(heights > -np.inf)
     centres, frames = centres.copy(), frames.copy()
-    rising = active[:0]
+    rising, gains = active[:0], np.zeros(len(centres))
     for iteration in range(_N_ITERATIONS):
         if len(active) == 0:
             break
@@ -155,19 +161,28 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
         options = np.concatenate([around, tried], axis=1)
         best = seen.argmax(axis=1)
         rows = np.arange(len(active))
-        gain = seen[rows, best] - top
+        gain = gains[active] = seen[rows, best] - top
         moved = gain > 0.0
         centres[active[moved]] = options[rows, best][moved]
         heights[active[moved]] = seen[rows, best][moved]
         damping = -0.25 if iteration < _N_ITERATIONS // 2 else -0.125
         frames[active] = (f @ vectors) * (0.5 * sizes[:, None, :]) ** damping @ vectors.transpose(0, 2, 1)
-        is_settled = (gain < 1e-3) & (np.abs(np.log(0.5 * sizes)) < 0.1).all(axis=1)
-        is_lost = (np.abs(frames[active]) > _INFINITE).any(axis=(1, 2)) | (np.abs(centres[active]) > _INFINITE).any(axis=1)
-        if is_lost.any():
-            _refuse(density, centres[active[is_lost]][0])
-        rising, active = active[gain > _LEVEL], active[~is_settled]
+        is_level = (np.abs(slope) < _LEVEL).all(axis=1)
+        is_settled = is_level & (gain < 1e-3) & (np.abs(np.log(0.5 * sizes)) < 0.1).all(axis=1)
+        lengths = np.linalg.svd(frames[active], compute_uv=False)
+        is_flat = (lengths[:, 0] > _INFINITE) | (lengths[:, 0] > _FLAT * lengths[:, -1])
+        is_lost = is_flat | (np.abs(centres[active]) > _INFINITE).any(axis=1)
+        lost = active[is_lost]
+        if (heights[lost] >= heights.max() + _LEAST_MASS).any():
+            _refuse(density, centres[lost[heights[lost].argmax()]])
+        heights[lost] = -np.inf  # a plateau that is too low to matter
+        rising, active = active[~is_level & ~is_lost], active[~is_settled & ~is_lost]
+        if iteration % _PRUNE_EVERY == _PRUNE_EVERY - 1:
+            is_repeat = _repeats(centres, heights, frames)[active]
+            heights[active[is_repeat]] = -np.inf
+            active = active[~is_repeat]
     highest = heights.argmax()
-    if highest in rising and gain.max() > 1.0:
+    if highest in rising and gains[highest] > 1.0:
         _refuse(density, centres[highest])
     heights[rising[rising != highest]] = -np.inf  # on its way along a valley, and no mode
     return Modes(centres, heights, frames)
@@ -209,6 +224,15 @@ def _joined(first: Modes, second: Modes) -> Modes:
         np.concatenate([first.log_heights, second.log_heights]),
         np.concatenate([first.frames, second.frames]),
     )
+
+
+def _repeats(centres: FloatArray, heights: FloatArray, frames: FloatArray) -> BoolArray:
+    """(n,) which searches have come close to a higher one, in their own widths and in its."""
+    inverse = np.linalg.inv(frames)
+    away = np.einsum("aij,baj->abi", inverse, centres[:, None] - centres)  # from a to b, in widths of a
+    is_near = (away**2).sum(axis=2) < 1.0
+    rank = np.argsort(np.argsort(-heights, kind="stable"))
+    return np.asarray((is_near & is_near.T & (rank < rank[:, None])).any(axis=1))
 
 
 def _distinct(found: Modes) -> Modes:

@@ -20,8 +20,7 @@ __all__ = ["MAX_DIM", "Grid", "NotNormalisableError", "grid"]
 
 MAX_DIM = 3
 _HOPELESS = 0.1  # error of log Z from which on nothing is known
-_MISSED = 1.0  # a node so much higher than the highest mode shows that one was missed
-_N_SEARCHES = 2
+_N_SEARCHES = 3  # for modes
 _LOOSE = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # closer than this, and ten times its own error, the other rule need not agree
 _UNTRUSTED = 10.0
 _N_PROBES = 4096  # nodes at which rounding is measured
@@ -164,7 +163,8 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
             f"exp(-E) of {energy.name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} to "
             "have a finite integral; add a term that confines x, or pass bounds."
         )
-    found = Grid(energy, bounds, lattice, rtol, error + float(tails.sum()), 0, best.is_smooth())
+    error += max(float(tails.sum()), tails.size * best.negligible)
+    found = Grid(energy, bounds, lattice, rtol, error, 0, best.is_smooth())
     rounding = _rounding(found)
     if rounding > _HOPELESS:
         raise NotNormalisableError(
@@ -199,13 +199,11 @@ def _resolved(density: Density, rtol: float) -> Refinement:
     for _ in range(_N_SEARCHES):
         centred = density.recentred(density.x(found.centres[:1])[0])
         best = refinement.resolved(centred, found.moved(density, centred), rtol)
-        if best.lattice is None:
-            break
-        highest, height = best.lattice.highest()
-        if height <= found.log_heights[0] + _MISSED:
+        missed = best.missed()
+        if missed is None:
             break
         density = centred
-        found = modes.modes(density, highest[None])
+        found = modes.modes(density, missed[None])
     return best
 
 

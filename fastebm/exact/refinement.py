@@ -12,13 +12,15 @@ from fastebm.exact.lattices import Lattice
 from fastebm.exact.modes import Modes
 
 _FIRST_STEP = 0.75
+_FINEST_STEP = 1e-5  # a chart that needs a finer one to resolve the modes is of no use
 _FINER = 0.7
 _NEIGHBOURHOOD = 5.0  # widths around its modes that the first box holds
-_MUCH = 0.1  # a coordinate whose coarseness is below this share of the worst one's keeps its step
+_MUCH = 0.01  # a coordinate whose coarseness is below this share of the worst one's keeps its step
 _TRIAL_NODES = {1: 20_000, 2: 100_000, 3: 500_000}  # of a lattice, before another chart is tried
 _MAX_EVALUATIONS = 8_000_000
 _ROUGH = 0.05  # coarseness from which on a lattice does not tell where mass is negligible
 _BETTER = 0.1  # share of the error that makes another chart worth its while
+_HIGHER = 1.0  # in log density
 _SAFETY = 7.0  # a peak's mass is only estimated to a factor of exp of this
 _SINGULAR = 1e12  # condition number
 
@@ -36,13 +38,14 @@ class Refinement:
     ----------
     lattice : the last one; None if not even the first was possible.
     changes : of log Z from each lattice to the next.
-    coarseness : of the lattices, see there; the largest of the coordinates.
+    coarseness : (dim,) of each lattice, see there.
     doubt : by how much more than their errors allow another chart's log Z is away.
     """
 
     def __init__(self, chart: Chart, found: Modes, rtol: float) -> None:
         self.chart, self.rtol = chart, rtol
-        self.negligible = max(1e-18, 1e-2 * rtol)
+        self.negligible = max(1e-18, 3e-3 * rtol)
+        self.found = found
         self.changes: list[float] = []
         self.doubt = 0.0
         places, widths = chart.peaks(found)
@@ -51,16 +54,17 @@ class Refinement:
         self.box = np.array([ruler.t(np.array([near[:, i].min(), far[:, i].max()])) for i, ruler in rulers])
         finest = [(widths[:, i] / np.exp(ruler.log_slope(places[:, i]))).min() for i, ruler in rulers]
         self.steps = np.minimum(_FIRST_STEP, finest)
-        self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible)
+        is_possible = self.steps.min() > _FINEST_STEP
+        self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible) if is_possible else None
         while self.lattice is not None and self.lattice.log_total == -math.inf:
             self.steps = 0.5 * self.steps  # all nodes lie outside a small support
             self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible)
-        self.coarseness = [math.inf if self.lattice is None else float(self.lattice.coarseness().max())]
+        self.coarseness = [] if self.lattice is None else [self.lattice.coarseness()]
 
     def refine(self, max_nodes: int, max_evaluations: int) -> None:
         """Lay finer lattices until the error is below rtol, or the next has too many nodes."""
         while self.lattice is not None and self.error() > self.rtol:
-            coarseness = self.lattice.coarseness()
+            coarseness = np.max(self.coarseness[-2:], axis=0)  # a single one can be small by chance
             steps = np.where(coarseness >= _MUCH * coarseness.max(), _FINER * self.steps, self.steps)
             expected = self.lattice.n_nodes * np.prod(self.steps / steps)
             if expected > max_nodes or self.chart.density.n_evaluations + expected > max_evaluations:
@@ -71,7 +75,7 @@ class Refinement:
             if finer is None:
                 return
             self.changes.append(abs(finer.log_total - self.lattice.log_total))
-            self.coarseness.append(float(finer.coarseness().max()))
+            self.coarseness.append(finer.coarseness())
             self.steps, self.lattice = steps, finer
 
     def error(self) -> float:
@@ -81,14 +85,22 @@ class Refinement:
         if self.is_smooth():
             return max(3.0 * self.changes[-1], self.doubt)  # which is the error of the last but one
         # At kinks and jumps errors fall slowly and unevenly, so that one of them can be small by chance.
-        return max(4.0 * max(self.changes[-2:] + self.coarseness[-1:]), self.doubt)
+        return max(4.0 * max(*self.changes[-2:], self.coarseness[-1].max()), self.doubt)
 
     def is_smooth(self) -> bool:
         """Whether log Z converges as for a smooth density: half the step, twice the digits."""
         if len(self.changes) < 2:
             return False
         before, last = self.changes[-2:]
-        return last <= 0.5 * before and last <= 10.0 * max(self.coarseness[-3:-1]) ** 2
+        return last <= 0.5 * before and last <= 10.0 * np.max(self.coarseness[-3:-1]) ** 2
+
+    def missed(self) -> FloatArray | None:
+        """v (dim,) of a node that is higher than any mode that was found, if there is one."""
+        if self.lattice is None:
+            return None
+        place, height = self.lattice.highest()
+        return place if height > self.found.log_heights[0] + _HIGHER else None
+
 
 def resolved(density: Density, found: Modes, rtol: float) -> Refinement:
     """The refinement that comes nearest to rtol: on the modes' chart, or the moments' where modes are a bad guide."""
@@ -97,7 +109,7 @@ def resolved(density: Density, found: Modes, rtol: float) -> Refinement:
     found = found.heaviest(math.log(rtol) - _SAFETY)
     on_modes = Refinement(charts.of_modes(density, found), found, rtol)
     on_modes.refine(_TRIAL_NODES[dim], budget)
-    if on_modes.error() <= rtol or on_modes.lattice is None:
+    if on_modes.error() <= rtol or on_modes.lattice is None or on_modes.missed() is not None:
         return on_modes
     mean, cov = on_modes.lattice.moments()
     if not (np.isfinite(cov).all() and np.linalg.cond(cov) < _SINGULAR):
