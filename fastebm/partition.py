@@ -1,4 +1,4 @@
-"""log Z of an energy, its gradient in theta, and the likelihood that it makes of an energy."""
+"""log Z, its gradient and normalised log-likelihoods."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,20 +11,20 @@ from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.exact import quadrature
 
-_METHODS = ("auto", "closed", "quadrature")
-_EPS = float(np.finfo(float).eps)
+METHODS = ("auto", "closed", "quadrature")
+_ROUNDING = 64.0 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
 class LogPartition:
-    """log Z and what is known about it.
+    """log Z and how it was found.
 
     Attributes
     ----------
     value : log Z.
-    error : absolute error of `value`, as a bound.
+    error : bound on its error, absolute and on log Z.
     method : "closed" or "quadrature".
-    n_evaluations : energies that were computed.
+    n_evaluations : energies that were computed for it.
     """
 
     value: float
@@ -36,65 +36,81 @@ class LogPartition:
 def log_partition(
     energy: Energy, *, method: str = "auto", bounds: Any = None, rtol: float = 1e-8, rng: RNGLike = None
 ) -> LogPartition:
-    """log Z = log of the integral of exp(-E).
+    """log Z = log of the integral of exp(-E(x)) over the energy's domain.
 
     Parameters
     ----------
-    energy : the energy.
-    method : "closed" (Gaussian, GaussianMixture), "quadrature" (one to three dimensions), or "auto": closed where it is
-        known and there are no bounds, else quadrature.
-    bounds : (dim, 2) walls besides those of the energy's domain; None for none.
-    rtol : relative error of Z that quadrature aims at, above 0.
-    rng : for methods that draw; neither of the two does.
+    energy : the energy E.
+    method : "closed" (a formula, where there is one), "quadrature" (dim 1 to 3; see `fastebm.exact.quadrature.grid`)
+        or "auto": the first of these that is possible.
+    bounds : (dim, 2) walls besides the domain's, infinite where there is none; None for none.
+    rtol : relative error of Z that quadrature aims at.
+    rng : for methods that draw random numbers, which these do not.
 
     Returns
     -------
-    LogPartition. A FastebmWarning says so where rtol cannot be met, and the error is larger.
+    LogPartition, whose `error` may be larger than rtol; a FastebmWarning then says why.
 
     Raises
     ------
-    NotNormalisableError : exp(-E) has no finite integral, or none that can be told from an infinite one.
-    ValueError : a method that this energy does not have, bounds reversed, an energy that is nan.
+    NotNormalisableError : the integral is infinite, or cannot be told from an infinite one.
+    ValueError : an unknown method; a method that this energy does not admit; bounds reversed or outside the domain; an
+        energy that is nan.
 
     Examples
     --------
     >>> import fastebm as eb
-    >>> quartic = eb.energy(dim=1)(lambda x: x[0] ** 4)
-    >>> round(eb.log_partition(quartic).value, 8)  # log(2 Gamma(5/4))
-    0.59486984
+    >>> z = eb.log_partition(eb.Gaussian([0.0], [[1.0]]))
+    >>> z.method, round(z.value, 6)
+    ('closed', 0.918939)
     """
-    _checks.choice(method, "method", _METHODS)
-    walls = _checks.box(bounds, energy.dim)
-    closed = energy.closed_log_partition() if walls is None and method != "quadrature" else None
+    _checks.choice(method, "method", METHODS)
+    closed = None if method == "quadrature" or bounds is not None else energy.closed_log_partition()
     if closed is not None:
-        return LogPartition(closed, 4.0 * energy.dim * _EPS * max(1.0, abs(closed)), "closed", 0)
+        return LogPartition(closed, _ROUNDING * (1.0 + abs(closed)), "closed", 0)
     if method == "closed":
-        raise ValueError(
-            f"method is 'closed', but no closed form is known for {energy.name}"
-            f"{'' if walls is None else ' inside bounds'}; pass method='quadrature'."
-        )
-    nodes = quadrature.grid(energy, bounds=walls, rtol=rtol)
-    return LogPartition(nodes.log_partition, nodes.error, "quadrature", nodes.n_evaluations)
+        what = "between bounds" if bounds is not None else f"for {energy.name}"
+        raise ValueError(f"method is 'closed', but no formula for log Z is known {what}; pass method='quadrature'.")
+    found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
+    return LogPartition(found.log_partition, found.error, "quadrature", found.n_evaluations)
 
 
-def log_partition_grad(energy: Energy) -> FloatArray:
-    """d log Z / d theta = -<dE/dtheta> under the model, (n_params,), by quadrature in one to three dimensions."""
-    nodes = quadrature.grid(energy)
-    return -energy.mean_grad_theta(nodes.points, nodes.probabilities)
-
-
-def log_likelihood(energy: Energy, X: ArrayLike, log_z: float | None = None) -> Any:
-    """log p(X) = -E(X) - log Z.
+def log_partition_grad(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> FloatArray:
+    """d log Z / d theta = -<dE/dtheta> under the model, by quadrature.
 
     Parameters
     ----------
-    energy : the model.
-    X : (n, dim) or (dim,) points; -inf outside the domain.
-    log_z : log Z where it is known already; None computes it by `log_partition`.
+    energy : of dimension 1 to 3.
+    bounds, rtol : as in `log_partition`.
 
     Returns
     -------
-    (n,) normalised log-densities, or a float.
+    (n_params,)
+
+    Raises
+    ------
+    NotNormalisableError, ValueError : as `log_partition` with method="quadrature".
     """
-    known = log_partition(energy).value if log_z is None else _checks.real(log_z, "log_z")
-    return -energy.energy(X) - known
+    found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
+    return -energy.mean_grad_theta(found.points, found.probabilities)
+
+
+def log_likelihood(energy: Energy, X: ArrayLike, log_z: float | None = None) -> Any:
+    """log p(x) = -E(x) - log Z.
+
+    Parameters
+    ----------
+    energy : the energy E.
+    X : (n, dim) or (dim,) points.
+    log_z : log Z if it is known already; None: `log_partition(energy).value`.
+
+    Returns
+    -------
+    (n,) float64, or a float for a single point; -inf where the energy is +inf, as outside the domain.
+
+    Raises
+    ------
+    NotNormalisableError, ValueError : as `log_partition`; X of the wrong shape.
+    """
+    energies = energy.energy(X)
+    return -energies - (log_partition(energy).value if log_z is None else _checks.real(log_z, "log_z"))

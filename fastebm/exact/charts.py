@@ -96,11 +96,11 @@ class Chart:
         columns = [sum(self.frame[i, j] * y[:, j] for j in range(i + 1)) for i in range(y.shape[1])]
         return self.centre + np.column_stack(columns)
 
-    def log_density(self, t: FloatArray) -> FloatArray:
-        """log of the density (n,) in the coordinates t (n, dim)."""
+    def placed(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coordinates v (n, dim) at t (n, dim), and log |dv/dt| (n,)."""
         y = np.column_stack([ruler.y(t[:, i]) for i, ruler in enumerate(self.rulers)])
-        log_slope = np.sum([ruler.log_slope(y[:, i]) for i, ruler in enumerate(self.rulers)], axis=0)
-        return np.asarray(self.density.log(self.v(y)) + log_slope + self.log_volume)
+        log_slopes = np.sum([ruler.log_slope(y[:, i]) for i, ruler in enumerate(self.rulers)], axis=0)
+        return self.v(y), log_slopes + self.log_volume
 
 
 def of_modes(density: Density, found: Modes) -> Chart:

@@ -41,7 +41,7 @@ class Run:
     def summary(self) -> Any:
         """Mean, standard deviation, quantiles, ESS, R-hat and Monte Carlo errors of each coordinate and of the energy.
 
-        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved are named in the column `stuck_chains`,
+        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved are counted in the column `stuck_chains`,
         since common diagnostics report a full effective sample size for them.
 
         Raises
@@ -57,7 +57,8 @@ class Run:
         if self.draws.shape[1] < 4:
             raise ValueError(f"run.draws holds {self.draws.shape[1]} draws a chain; a summary needs at least 4.")
         posterior = {f"x[{i}]": self.draws[:, :, i] for i in range(self.draws.shape[2])} | {"energy": self.energy}
-        table = summary(from_dict({"posterior": posterior}))
+        with np.errstate(divide="ignore", invalid="ignore"):  # what never changes has no R-hat: nan, without a warning
+            table = summary(from_dict({"posterior": posterior}))
         table["stuck_chains"] = int(np.count_nonzero(self.acceptance_rate == 0.0))
         return table
 

@@ -16,7 +16,7 @@ def anomaly_score(energy: Energy, X: ArrayLike) -> Any:
     Parameters
     ----------
     energy : the model.
-    X : (n, dim) or (dim,) points; nan gives nan.
+    X : (n, dim) or (dim,) points; +inf outside the domain, nan for nan in a domain without walls.
 
     Returns
     -------

@@ -1,0 +1,308 @@
+"""Random-walk Metropolis: its algebra, its replay in plain Python, its law from exact starts, and broken ones."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import scipy
+from energy_laws import same
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from invariance import ALPHA, bound, entropy, largest_z, moments, verdict
+from messages import refused
+from twins import Stream, metropolis
+
+import fastebm as eb
+from fastebm import streams
+from fastebm._compile import Compiled
+from fastebm.kernels import random_walk
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE
+from fastebm.kernels.random_walk import RandomWalk
+from fastebm.sampling.chains import Chains
+
+seeds = st.integers(0, 2**64 - 1)
+energies = st.floats(-30, 30) | st.sampled_from([math.inf, -math.inf, math.nan, 1e300, -1e300, 0.0])
+
+
+def acceptance(e: float, e_new: float) -> float:
+    """The probability with which the rule accepts, as the twin decides: P(log u < e - e_new), nan and -inf never."""
+    if not e_new > -math.inf or math.isnan(e - e_new):
+        return 0.0
+    return 1.0 if e >= e_new else math.exp(e - e_new)
+
+
+class TestAlgebra:
+    @given(energies, energies)
+    def test_detailed_balance(self, e, e_new):
+        """exp(-e) a(e, e') = exp(-e') a(e', e) wherever both have a density; proposals are symmetric."""
+        assume(math.isfinite(e) and not (math.isnan(e_new) or e_new == -math.inf))
+        low = min(e, e_new)
+        there = math.exp(low - e) * acceptance(e, e_new)
+        back = (0.0 if e_new == math.inf else math.exp(low - e_new)) * acceptance(e_new, e)
+        assert there == pytest.approx(back, rel=1e-12)
+        assert 0.0 <= acceptance(e, e_new) <= 1.0
+
+    @pytest.mark.parametrize("rule", [acceptance, lambda e, new: 1.0 / (1.0 + math.exp(min(new - e, 700.0)))])
+    def test_the_law_is_kept_on_a_grid(self, rule):
+        """pi K = pi for the double well with steps of a discretised normal distribution, all of it enumerated."""
+        moved = kept(rule)
+        assert moved < 1e-12
+
+    @pytest.mark.parametrize("wrong", [
+        lambda e, new: min(1.0, acceptance(e, new) + 0.01), lambda e, new: acceptance(0.95 * e, 0.95 * new),
+        lambda e, new: 1.0 if new <= e else 0.9 * acceptance(e, new),
+    ], ids=["generous", "hot", "strict"])
+    def test_wrong_rules_move_the_law(self, wrong):
+        assert kept(wrong) > 1e-6
+
+    @given(energies, energies, seeds)
+    @settings(max_examples=60)
+    def test_the_compiled_rule_decides_as_the_twin(self, here, there, seed):
+        """Chains on a plateau of one energy propose to step on another of any energy, hostile ones included."""
+        n, step = 12, 0.5
+        E = PLATEAUS.with_theta([code(here), number(here), code(there), number(there)])
+        chains = Chains(E, RandomWalk(), np.zeros((n, 1)), seed, 1)
+        chains.advance(1, np.array([step]))
+        accepted, faults = chains.counts()
+        for c in range(n):
+            twin = Stream(seed, c)
+            proposal = step * twin.normals(1)[0]
+            log_u = -twin.exponential()
+            is_accepted = there > -math.inf and log_u < here - there
+            assert bool(accepted[c]) == is_accepted
+            assert faults[c] == (not there > -math.inf)
+            assert chains.positions[c, 0] == (pytest.approx(proposal, rel=1e-14) if is_accepted else 0.0)
+            assert same(chains.energies[c], there if is_accepted else here)
+            if faults[c]:
+                assert chains.fault_x.ravel()[c] == pytest.approx(proposal, rel=1e-14)
+
+
+def code(value: float) -> float:
+    return 0.0 if math.isfinite(value) else 1.0 if value == math.inf else 2.0 if value == -math.inf else 3.0
+
+
+def number(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+@eb.energy(dim=1, theta={"here": np.zeros(2), "there": np.zeros(2)})
+def PLATEAUS(x, theta):
+    """The first energy at 0 and the second one elsewhere; parameters are finite, so that codes stand for the rest."""
+    kind, value = (theta.here[0], theta.here[1]) if x[0] == 0.0 else (theta.there[0], theta.there[1])
+    if kind == 1.0:
+        return math.inf
+    if kind == 2.0:
+        return -math.inf
+    if kind == 3.0:
+        return math.nan
+    return value
+
+
+def kept(rule) -> float:
+    """How far one transition by the rule moves the law of the double well, as the largest change of a probability."""
+    grid = np.linspace(-3.0, 3.0, 121)
+    e = eb.DoubleWell(barrier=3.0, tilt=0.7).energy(grid[:, None])
+    law = np.exp(-e)
+    law /= law.sum()
+    steps = np.exp(-0.5 * ((grid[:, None] - grid) / 0.8) ** 2)
+    steps /= steps.sum(axis=1).max()
+    K = steps * [[rule(a, b) for b in e] for a in e]
+    np.fill_diagonal(K, 0.0)
+    np.fill_diagonal(K, 1.0 - K.sum(axis=1))
+    return float(np.abs(law @ K - law).max())
+
+
+TARGETS = {
+    "gaussian": eb.Gaussian([1.0, -2.0, 0.5], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]]),
+    "mixture": eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.6, [0.3, 0.7]),
+    "walled": eb.energy(1, domain=[(0.0, 2.0)])(lambda x: 1.5 * x[0]),
+}
+
+
+class TestReplay:
+    @given(seeds, st.sampled_from(list(TARGETS)), st.floats(0.05, 3.0), st.integers(1, 90))
+    @settings(max_examples=40)
+    def test_twenty_transitions_lane_by_lane(self, seed, name, size, n):
+        E = TARGETS[name]
+        generator = np.random.default_rng(seed)
+        starts = generator.uniform(0.1, 1.0, (n, E.dim))
+        step = size * generator.uniform(0.5, 1.5, E.dim)
+        chains = Chains(E, RandomWalk(), starts, seed, 1)
+        draws, values = np.empty((n, 20, E.dim)), np.empty((n, 20))
+        chains.advance(20, step, thin=1, draws=draws, energies=values)
+        for c in {0, n // 3, n - 1}:
+            positions, accepts, closest = metropolis(E.energy, starts[c], step, Stream(seed, c), 20)
+            assume(closest > 1e-12)
+            assert chains.counts()[0][c] == accepts.sum()
+            np.testing.assert_allclose(draws[c], positions, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(values[c], [E.energy(x) for x in positions], rtol=1e-11, atol=1e-11)
+
+    def test_the_streams_end_where_the_twins_do(self):
+        E, n = TARGETS["gaussian"], 5
+        chains = Chains(E, RandomWalk(), np.zeros((n, 3)), 9, 1)
+        chains.advance(7, np.ones(3))
+        for c in range(n):
+            twin = Stream(9, c)
+            metropolis(E.energy, np.zeros(3), np.ones(3), twin, 7)
+            assert chains.streams.transpose(1, 0, 2).reshape(4, -1)[:, c].tolist() == twin.state
+
+
+MIXTURE = eb.GaussianMixture([[-1.5], [1.0]], [[[0.4]], [[0.8]]], [0.35, 0.65])
+GAUSSIAN = eb.Gaussian([1.0, -0.5, 2.0], [2.0, 0.5, 1.0])
+
+
+def gaussian_draws(generator, n):
+    return np.array([1.0, -0.5, 2.0]) + generator.standard_normal((n, 3)) * np.sqrt([2.0, 0.5, 1.0])
+
+
+def gaussian_shares(X):
+    """Uniform numbers of the coordinates and of the energy, which is half a chi-square of three degrees."""
+    z = (X - [1.0, -0.5, 2.0]) / np.sqrt([2.0, 0.5, 1.0])
+    return np.column_stack([scipy.stats.norm.cdf(z), scipy.stats.chi2(3).cdf((z**2).sum(axis=1))])
+
+
+def mixture_draws(generator, n):
+    first = generator.random(n) < 0.35
+    z = generator.standard_normal(n)
+    return np.where(first, -1.5 + math.sqrt(0.4) * z, 1.0 + math.sqrt(0.8) * z)[:, None]
+
+
+GRID = np.linspace(-8.0, 8.0, 200_001)
+LEVELS = np.sort(MIXTURE.energy(GRID[:, None]))
+MASS = np.cumsum(np.exp(-LEVELS)) * (GRID[1] - GRID[0])
+
+
+def mixture_shares(X):
+    """Uniform numbers of the coordinate, in closed form, and of the energy, by the masses of 2e5 cells."""
+    law = scipy.stats.norm
+    x = X[:, 0]
+    coordinate = 0.35 * law.cdf(x, -1.5, math.sqrt(0.4)) + 0.65 * law.cdf(x, 1.0, math.sqrt(0.8))
+    return np.column_stack([coordinate, np.interp(MIXTURE.energy(X), LEVELS, MASS)])
+
+
+CASES = {
+    "gaussian": (GAUSSIAN, gaussian_draws, gaussian_shares, [1.7, 0.9, 1.2]),
+    "mixture": (MIXTURE, mixture_draws, mixture_shares, [2.0]),
+}
+
+
+def mutant(old: str, new: str) -> RandomWalk:
+    """The kernel with one line of its source changed."""
+    text = inspect.getsource(random_walk.advance.make())
+    assert text.count(old) == 1, f"{old!r} is no longer a line of the kernel; choose another change"
+    text = text[text.index("def ") :].replace(old, new)
+
+    def build():
+        scope = dict(vars(random_walk), __name__=__name__)
+        exec(text, scope)
+        return scope["advance"]
+
+    class Mutant(RandomWalk):
+        advance = Compiled(build, ADVANCE_SIGNATURE, text, "mutant")
+
+    return Mutant()
+
+
+MUTANTS = {
+    "generous by 0.01": ("-accepts[l] < e[l] - e_y[l]", "math.exp(-accepts[l]) - 0.01 < math.exp(e[l] - e_y[l])"),
+    "stale energy": ("e[l] = e_y[l] if accepted else e[l]", "e[l] = e[l]"),
+    "drifting": ("y[i, l] = x[i, l] + step * y[i, l]", "y[i, l] = x[i, l] + step * (y[i, l] + 0.05)"),
+    "hot": ("e[l] - e_y[l])", "0.95 * (e[l] - e_y[l]))"),
+}
+
+
+class TestLaw:
+    @pytest.mark.parametrize("name", CASES)
+    def test_exact_draws_stay_exact(self, name):
+        E, draw, transform, step = CASES[name]
+        seed = entropy()
+        worst, allowed = verdict(RandomWalk(), step, E, draw, transform, seed)
+        assert worst < allowed, f"seed {seed}"
+
+    @pytest.mark.parametrize("name", CASES)
+    @pytest.mark.parametrize("change", MUTANTS)
+    def test_broken_kernels_are_caught(self, name, change):
+        E, draw, transform, step = CASES[name]
+        worst, allowed = verdict(mutant(*MUTANTS[change]), step, E, draw, transform, entropy(), n=400_000)
+        assert worst > allowed
+
+    @pytest.mark.parametrize("name", CASES)
+    @pytest.mark.parametrize("beta", [0.95, 1.05])
+    def test_a_temperature_that_is_wrong_by_five_per_cent_is_caught(self, name, beta):
+        E, draw, transform, step = CASES[name]
+        worst, allowed = verdict(RandomWalk(), step, beta * E, draw, transform, entropy(), n=400_000)
+        assert worst > allowed
+
+    def test_a_correct_kernel_of_another_look_is_not_caught(self):
+        """Barker's rule keeps the law too, and a mutant that only names things anew keeps the bits."""
+        barker = mutant("-accepts[l] < e[l] - e_y[l]", "math.exp(-accepts[l]) * (1.0 + math.exp(e_y[l] - e[l])) < 1.0")
+        E, draw, transform, step = CASES["mixture"]
+        seed = entropy()
+        worst, allowed = verdict(barker, step, E, draw, transform, seed)
+        assert worst < allowed, f"seed {seed}"
+
+    def test_what_does_not_move_or_is_no_number_fails(self):
+        E, draw, transform, _ = CASES["mixture"]
+        assert verdict(RandomWalk(), [1e-300], E, draw, transform, entropy(), n=1000)[0] == math.inf
+        assert largest_z(np.full((10, 2), math.nan)) == math.inf
+        assert largest_z(np.ones((10, 2))) == math.inf
+
+    @pytest.mark.parametrize("size", [0.5, 2.4, 10.0])
+    def test_acceptance_in_closed_form(self, size):
+        """On N(0, 1) a proposal of standard deviation s is accepted with probability (2/pi) arctan(2/s)."""
+        seed, n = entropy(), 50_000
+        starts = np.random.default_rng(seed).standard_normal((n, 1))
+        chains = Chains(eb.Gaussian([0.0]), RandomWalk(), starts, seed, 2)
+        chains.advance(20, np.array([size]))
+        away = chains.acceptance_rate() - 2.0 / math.pi * math.atan(2.0 / size)
+        assert abs(largest_z(away[:, None])) < bound(1), f"seed {seed}"
+        assert largest_z(away[:, None] + 0.01) > bound(1), "an acceptance that is wrong by 0.01 would be seen"
+
+    def test_all_of_the_law_is_reached_from_one_point(self):
+        """Irreducibility: 40,000 chains from one far point, after 500 transitions."""
+        seed, n = entropy(), 40_000
+        chains = Chains(MIXTURE, RandomWalk(), np.full((n, 1), 6.0), seed, 2)
+        chains.advance(5, np.array([2.0]))
+        assert largest_z(moments(mixture_shares(chains.positions))) > bound(16), "five transitions are too few"
+        chains.advance(495, np.array([2.0]))
+        assert largest_z(moments(mixture_shares(chains.positions))) < bound(16), f"seed {seed}"
+
+    def test_neighbouring_chains_are_independent(self):
+        """Products of the moments of chains c and c + 1, and of chains a tile apart, have mean zero."""
+        seed, n = entropy(), 100_000
+        starts = mixture_draws(np.random.default_rng(seed), n)
+        chains = Chains(MIXTURE, RandomWalk(), starts, seed, 2)
+        chains.advance(8, np.array([2.0]))
+        terms = moments(mixture_shares(chains.positions))
+        products = np.hstack([terms[:-64] * terms[64:], terms[:-64] * terms[1:-63]])
+        assert largest_z(products) < bound(products.shape[1]), f"seed {seed}"
+
+
+class TestSettings:
+    def test_step_sizes(self):
+        assert RandomWalk().step_size is None
+        assert RandomWalk(0.5).step_size == RandomWalk(np.float32(0.5)).step_size == 0.5
+        assert RandomWalk([0.5, 2]).step_size.tolist() == [0.5, 2.0]
+        assert RandomWalk(2).settings(0.5, np.array([1.0, 3.0])).tolist() == [0.5, 1.5]
+        assert repr(RandomWalk(0.5)) == "RandomWalk(step_size=0.5)"
+
+    @pytest.mark.parametrize(("bad", "words"), [
+        (0.0, ["step_size is 0.0"]), (-1, ["step_size is -1"]), (math.nan, ["nan"]), (math.inf, ["inf"]),
+        ("big", ["'big'"]),
+        ([1.0, 0.0], ["[1.0, 0.0]", "above 0"]), ([1.0, math.nan], ["step_size[1] is nan"]), ([[1.0]], ["[[1.0]]"]),
+    ])
+    def test_what_is_refused(self, bad, words):
+        refused(lambda: RandomWalk(bad), *words)
+
+    @given(st.integers(1, 10**6))
+    def test_targets_go_from_one_to_many_dimensions(self, dim):
+        """0.44 in one dimension, 0.234 in many: Roberts, Gelman and Gilks (1997), doi:10.1214/aoap/1034625254."""
+        assert RandomWalk().target_acceptance(1) == pytest.approx(0.44)
+        assert 0.234 < RandomWalk().target_acceptance(dim) <= 0.44 + 1e-12
+        assert RandomWalk().first_step_size(dim) == pytest.approx(2.38 / math.sqrt(dim))
+
+
+def test_the_error_rate_is_the_one_of_the_manual():
+    assert ALPHA == 1e-9
+    assert streams.TRANSITIONS == 0
