@@ -31,5 +31,5 @@ def load(path: str | Path, energy: Energy | None = None) -> Energy | Run | Fit:
     kind, header, arrays = files.read(path, ("energy", "run", "fit"))
     if kind == "run":
         return Run.restore(header, arrays)
-    model = rebuild(header["energy"], arrays["theta"], energy, path)
+    model = rebuild(header["energy"], header["shapes"], arrays["theta"], energy, path)
     return model if kind == "energy" else Fit.restore(model, header, arrays)

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from fastebm._checks import FloatArray, count

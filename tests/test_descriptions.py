@@ -1,70 +1,117 @@
-"""Energies come back from their descriptions bit for bit; what is not theirs is refused."""
+"""An energy is rebuilt from what it says about itself, however it is put together."""
 
 import json
 import math
 
 import numpy as np
 import pytest
-from energy_laws import same
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from messages import refused
 
 import fastebm as eb
 from fastebm.energies.algebra import Observed, Walled
 from fastebm.energies.descriptions import CATALOGUE, rebuild
 
-
-def spring(x, theta):
-    return theta.k * x[0] ** 2
-
-
-GAUSSIAN = eb.Gaussian([0.5, -1.0], [[2.0, 0.3], [0.3, 1.0]])
-ENERGIES = {
-    "Gaussian": GAUSSIAN,
-    "Gaussian of variances": eb.Gaussian([0.5, -1.0], [2.0, 1.0]),
-    "GaussianMixture": eb.GaussianMixture([[0.0, 1.0], [2.0, 3.0]], 0.5, [0.2, 0.5]),
-    "DoubleWell": eb.DoubleWell(2, 3.0, 1.2, 0.1),
-    "MLP": eb.MLP(2, (3, 2), center=[1.0, 2.0], scale=0.5, rng=5),
-    "sum": GAUSSIAN + eb.DoubleWell(2),
-    "tempered": 0.3 * (GAUSSIAN + GAUSSIAN),
-    "walled": Walled(GAUSSIAN, np.array([[0.0, math.inf], [-math.inf, 2.0]])),
-    "observed": Observed(eb.Gaussian([0.0]), 0.5),
-}
+numbers = st.floats(-5.0, 5.0)
+sizes = st.floats(0.01, 9.0)
 
 
-@pytest.mark.parametrize("name", ENERGIES)
-def test_there_and_back(name):
-    E = ENERGIES[name]
-    E = E.with_theta(E.theta * 1.25)
-    description = json.loads(json.dumps(E.describe()))
-    twin = rebuild(description, E.theta, None, "model.npz")
-    X = np.random.default_rng(0).standard_normal((9, E.dim))
-    assert type(twin) is type(E)
-    assert same(twin.energy(X), E.energy(X))
-    assert same(twin.theta, E.theta)
-    assert same(twin.grad(X), E.grad(X))
-    assert twin.describe() == E.describe()
-    assert (twin.domain is None) == (E.domain is None)
-    assert twin.domain is None or same(twin.domain, E.domain)
-    assert json.loads(json.dumps(twin.describe())) == description
+@st.composite
+def leaves(draw):
+    """Any energy of the catalogue in two dimensions."""
+    kind = draw(st.sampled_from(sorted(CATALOGUE)))
+    pair = np.array([draw(numbers), draw(numbers)])
+    spread = np.array([draw(sizes), draw(sizes)])
+    if kind == "Gaussian":
+        return eb.Gaussian(pair, np.diag(spread) if draw(st.booleans()) else spread)
+    if kind == "GaussianMixture":
+        return eb.GaussianMixture([pair, -pair], draw(sizes), spread)
+    if kind == "DoubleWell":
+        return eb.DoubleWell(2, *spread, pair[0])
+    return eb.MLP(2, (3, 2), center=pair, scale=spread, rng=draw(st.integers(0, 2**64)))
 
 
-def test_the_whole_catalogue_is_judged():
-    assert set(CATALOGUE) <= set(ENERGIES)
+energies = st.recursive(
+    leaves(),
+    lambda inner: st.one_of(
+        st.builds(lambda first, second: first + second, inner, inner), st.builds(lambda a, e: a * e, sizes, inner)
+    ),
+    max_leaves=4,
+)
 
 
-def test_a_users_energy_is_passed_in_and_compared():
-    E = eb.energy(1, {"k": 2.0})(spring)
-    for saved in (E, 0.5 * E, E + eb.Gaussian([0.0])):
-        description = json.loads(json.dumps(saved.describe()))
-        loaded = rebuild(description, 3.0 * saved.theta, saved, "model.npz")
-        assert loaded.energy([1.0]) == saved.with_theta(3.0 * saved.theta).energy([1.0])
-        with pytest.raises(ValueError, match=r"model.npz holds a model of your own energy 'spring'; pass it"):
-            rebuild(description, saved.theta, None, "model.npz")
-    other = eb.energy(1, {"k": 2.0})(lambda x, theta: theta.k * x[0] ** 4)
-    for wrong in (other, 0.5 * E, eb.Gaussian([0.0])):
-        with pytest.raises(ValueError, match=r"model.npz was saved with another energy"):
-            rebuild(E.describe(), E.theta, wrong, "model.npz")
+def through_json(energy):
+    description, shapes = json.loads(json.dumps([energy.describe(), energy.shapes]))
+    return rebuild(description, shapes, energy.theta, None, "model.npz")
 
 
-def test_a_kind_that_only_a_later_version_knows():
-    with pytest.raises(ValueError, match="'Ising', which this version does not know; upgrade"):
-        rebuild({"type": "Ising", "settings": {}}, [], None, "model.npz")
+@eb.energy(dim=2, theta={"a": 1.0, "b": [0.5, 2.0]})
+def own(x, theta):
+    return theta.a * x[0] ** 2 + theta.b[0] * x[0] * x[1] + theta.b[1] * x[1] ** 2
+
+
+@given(energies, st.data())
+@settings(max_examples=40)
+def test_the_catalogue_and_its_arithmetic(energy, data):
+    moves = [data.draw(numbers) for _ in range(energy.n_params)] if energy.n_params < 20 else energy.theta + 0.5
+    energy = energy.with_theta(moves)
+    twin = through_json(energy)
+    assert type(twin) is type(energy)
+    assert twin.describe() == energy.describe()
+    assert twin.name == energy.name
+    assert twin.shapes == energy.shapes
+    assert twin.theta.tobytes() == energy.theta.tobytes()
+    assert twin.packed.tobytes() == energy.packed.tobytes()  # all that the compiled code takes
+    assert twin.program.key == energy.program.key  # and what it is
+
+
+@pytest.mark.parametrize("make", [
+    lambda: 0.7 * eb.DoubleWell(2, tilt=0.2) + eb.Gaussian([1.0, 0.0]),
+    lambda: 2.0 * (eb.MLP(2, (3,), scale=2.0) + eb.GaussianMixture([[0.0, 1.0]])),
+    lambda: Walled(eb.DoubleWell(2), np.array([[-1.0, 2.0], [-math.inf, 0.5]])),
+    lambda: Observed(eb.DoubleWell(1), 0.3),
+], ids=["sum", "tempered", "walls", "observed"])
+def test_the_same_numbers_come_out(make):
+    energy = make()
+    twin = through_json(energy)
+    X = np.random.default_rng(0).normal(0.0, 2.0, (50, 2))
+    assert twin.energy(X).tobytes() == energy.energy(X).tobytes()
+    if energy.domain is None:
+        assert twin.domain is None
+    else:
+        assert np.array_equal(twin.domain, energy.domain)
+
+
+class TestOwnEnergies:
+    @pytest.mark.parametrize("make", [
+        lambda: own, lambda: 0.3 * own, lambda: own + eb.DoubleWell(2), lambda: eb.DoubleWell(2) + 2.0 * (own + own),
+    ], ids=["alone", "tempered", "first", "deep"])
+    def test_they_are_passed_in(self, make):
+        energy = make()
+        theta = energy.theta + 0.25
+        again = rebuild(energy.describe(), energy.shapes, theta, make(), "model.npz")
+        assert again.theta.tobytes() == theta.tobytes()
+        for other, words in ((None, ("'own'", "energy=own")), (make() + eb.DoubleWell(2), ("another energy",))):
+            refused(lambda: rebuild(energy.describe(), energy.shapes, theta, other, "model.npz"), "model.npz", *words)  # noqa: B023
+
+    @pytest.mark.parametrize("change", [
+        lambda: eb.energy(2, {"a": 1.0, "b": [0.5, 2.0]})(lambda x, theta: theta.a * x[0] + theta.b[0] * x[1]),
+        lambda: eb.energy(2)(lambda x: x[0] ** 2 + x[1] ** 2),
+        lambda: eb.Gaussian([0.0, 0.0]),
+        lambda: 1.5 * own,
+    ], ids=["source", "parameters", "catalogue", "temperature"])
+    def test_another_one_is_refused(self, change):
+        refused(lambda: rebuild(own.describe(), own.shapes, own.theta, change(), "model.npz"), "another energy")
+
+    @pytest.mark.parametrize("theta", [{"b": [0.5, 2.0], "a": 1.0}, {"a": [1.0], "b": [0.5, 2.0]}])
+    def test_parameters_in_another_order_or_shape(self, theta):
+        other = eb.energy(2, theta)(lambda x, theta: x[0] ** 2)
+        other.describe = own.describe  # the same source can have either
+        message = refused(lambda: rebuild(own.describe(), own.shapes, own.theta, other, "model.npz"), "a, b")
+        assert "same order" in message
+
+
+def test_an_energy_of_a_later_version():
+    message = refused(lambda: rebuild({"type": "Ring", "settings": {}}, {}, [], None, "model.npz"), "'Ring'")
+    assert "upgrade" in message

@@ -16,12 +16,15 @@ CATALOGUE: dict[str, type[Energy]] = {
 }
 
 
-def rebuild(description: dict[str, Any], theta: Any, energy: Energy | None, path: Any) -> Energy:
+def rebuild(
+    description: dict[str, Any], shapes: dict[str, Any], theta: Any, energy: Energy | None, path: Any
+) -> Energy:
     """The energy that a file describes, with the file's theta.
 
     Parameters
     ----------
     description : what `describe` gave.
+    shapes : of the parameters by name, in order.
     theta : (n_params,) parameters.
     energy : the user's energy, where the description has a function in it; files hold no code.
     path : the file, for messages.
@@ -35,6 +38,11 @@ def rebuild(description: dict[str, Any], theta: Any, energy: Energy | None, path
             raise ValueError(
                 f"{path} was saved with another energy than the {energy.name!r} passed in: their source, data or "
                 "settings differ; pass the energy as it was when the file was written."
+            )
+        if [(key, list(shape)) for key, shape in energy.shapes.items()] != [(key, list(shapes[key])) for key in shapes]:
+            raise ValueError(
+                f"{path} holds the parameters {', '.join(shapes)}, and {energy.name!r} has {', '.join(energy.shapes)}, "
+                "or their shapes differ; define theta with the same names and shapes in the same order."
             )
         return energy.with_theta(theta)
     if name := _function_in(description):

@@ -73,8 +73,6 @@ def energy(
             raise ValueError(f"theta has a parameter named {key!r}; use names that can stand behind a dot: theta.name.")
 
     def make(function: Function) -> Energy:
-        if not callable(function):
-            raise TypeError(f"the energy is of type {type(function).__name__}; pass a function of x, or of x and theta.")
         made = FunctionEnergy(function, dim, arrays, walls, grad, grad_theta)
         return made if walls is None else Walled(made, walls)
 

@@ -34,7 +34,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
     """A copy of `function` that owns what it refers to: arrays are copied, plain helper functions compiled."""
     function = getattr(function, "py_func", function)
     if not isinstance(function, types.FunctionType):
-        raise TypeError(f"the energy is a {type(function).__name__}; pass a plain Python function.")
+        raise TypeError(f"the energy is of type {type(function).__name__}; pass a plain Python function.")
     copies = {} if _copies is None else _copies
     namespace: dict[str, Any] = {"__builtins__": function.__globals__.get("__builtins__", __builtins__)}
     cells = tuple(types.CellType() for _ in function.__closure__ or ())

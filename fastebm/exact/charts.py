@@ -1,9 +1,9 @@
 """Charts: coordinates t in which a lattice of equal steps is fine where the density is narrow, and coarse in its tails.
 
 v = centre + frame y undoes correlations; each y_i then has a ruler, on which equal steps of t are short near the modes
-and grow in proportion to the distance from them. A density with Gaussian tails falls in t like exp(-exp(2 |t|)), one with power
-tails like an exponential, and the trapezoid rule is spectrally accurate for both: for one mode it is the sinh rule of
-Takahasi and Mori, composed with the coordinates of `coordinates` their exp-sinh and tanh-sinh rules.
+and grow in proportion to the distance from them. A density with Gaussian tails falls in t like exp(-exp(2 |t|)), one
+with power tails like an exponential, and the trapezoid rule is spectrally accurate for both: for one mode it is the
+sinh rule of Takahasi and Mori, and behind the walls of `coordinates` their exp-sinh and tanh-sinh rules.
 
 References
 ----------
@@ -39,12 +39,12 @@ class Ruler:
 
     def t(self, y: FloatArray) -> FloatArray:
         """The mark at y."""
-        return np.arcsinh((y[..., None] - self.centres) / self.scales).sum(axis=-1)
+        return np.asarray(np.arcsinh((y[..., None] - self.centres) / self.scales).sum(axis=-1))
 
     def y(self, t: FloatArray) -> FloatArray:
         """The place of the mark t."""
         if len(self.centres) == 1:
-            return self.centres[0] + self.scales[0] * np.sinh(t)
+            return np.asarray(self.centres[0] + self.scales[0] * np.sinh(t))
         cell = np.clip(np.searchsorted(self._marks, t) - 1, 0, len(self._marks) - 2)
         low, high = self._knots[cell], self._knots[cell + 1]
         share = (t - self._marks[cell]) / (self._marks[cell + 1] - self._marks[cell])
@@ -55,7 +55,7 @@ class Ruler:
 
     def log_slope(self, y: FloatArray) -> FloatArray:
         """log dy/dt at y."""
-        return -np.log((1.0 / np.hypot(y[..., None] - self.centres, self.scales)).sum(axis=-1))
+        return np.asarray(-np.log((1.0 / np.hypot(y[..., None] - self.centres, self.scales)).sum(axis=-1)))
 
 
 class Chart:
@@ -65,7 +65,7 @@ class Chart:
     ----------
     density : the density to be integrated.
     centre : (dim,) the v of y = 0.
-    frame : (dim, dim) lower triangular, so that the first coordinates keep their direction.
+    frame : (dim, dim) lower triangular with a positive diagonal, so that planes across the first coordinate stay so.
     rulers : dim of them.
     """
 
@@ -74,7 +74,7 @@ class Chart:
         self.centre = centre
         self.frame = frame
         self.rulers = rulers
-        self.log_volume = float(np.log(np.abs(np.diag(frame))).sum())
+        self.log_volume = float(np.log(np.diag(frame)).sum())
 
     @property
     def limits(self) -> FloatArray:
@@ -82,32 +82,35 @@ class Chart:
         with np.errstate(divide="ignore"):
             room = (self.density.limits - self.centre[:, None])[:, :, None] / self.frame[:, None, :]
         ends = np.sort(room, axis=1)  # a negative entry of the frame swaps the two ends
-        lower, upper = ends[:, 0].max(axis=0), ends[:, 1].min(axis=0)
-        return np.array([ruler.t(np.array(pair)) for ruler, pair in zip(self.rulers, zip(lower, upper), strict=True)])
+        box = np.column_stack([ends[:, 0].max(axis=0), ends[:, 1].min(axis=0)])
+        return np.array([ruler.t(pair) for ruler, pair in zip(self.rulers, box, strict=True)])
 
     def peaks(self, found: Modes) -> tuple[FloatArray, FloatArray]:
-        """Places (n, dim) and widths (n, dim) of modes in y: the log density falls by one half a width along an axis."""
+        """Places (n, dim) of modes in y, and widths (n, dim) along the axes: there the log density is lower by a half."""
         places = np.linalg.solve(self.frame, (found.centres - self.centre).T).T
         along = np.linalg.solve(found.frames, np.broadcast_to(self.frame, found.frames.shape))
-        return places, 1.0 / np.sqrt((along**2).sum(axis=1))
+        return np.asarray(places), np.asarray(1.0 / np.sqrt((along**2).sum(axis=1)))
 
     def v(self, y: FloatArray) -> FloatArray:
         """Coordinates (n, dim) of the density for whitened ones y (n, dim)."""
+        # A product of matrices would go through threads of BLAS, at twenty times the cost.
         columns = [sum(self.frame[i, j] * y[:, j] for j in range(i + 1)) for i in range(y.shape[1])]
-        return self.centre + np.column_stack(columns)
+        return np.asarray(self.centre + np.column_stack(columns))
 
     def placed(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Coordinates v (n, dim) at t (n, dim), and log |dv/dt| (n,)."""
         y = np.column_stack([ruler.y(t[:, i]) for i, ruler in enumerate(self.rulers)])
         log_slopes = np.sum([ruler.log_slope(y[:, i]) for i, ruler in enumerate(self.rulers)], axis=0)
-        return self.v(y), log_slopes + self.log_volume
+        return self.v(y), np.asarray(log_slopes + self.log_volume)
 
 
 def of_modes(density: Density, found: Modes) -> Chart:
     """The chart that undoes the correlations inside the peaks, on average, and whose rulers resolve each of them."""
     shares = np.exp(found.log_masses - found.log_masses.max())
-    within = np.einsum("k,kij,klj->il", shares / shares.sum(), found.frames, found.frames)
-    chart = Chart(density, found.centres[0], np.linalg.cholesky(within), [])
+    weighted = np.sqrt(shares / shares.sum())[:, None, None] * found.frames.transpose(0, 2, 1)
+    # R^T R is the mean of frame frame^T; computed as such it would lose half of the digits.
+    upper = np.linalg.qr(weighted.reshape(-1, density.dim), mode="r")
+    chart = Chart(density, found.centres[0], (np.sign(np.diag(upper))[:, None] * upper).T, [])
     chart.rulers = [_ruler(*column) for column in zip(*(values.T for values in chart.peaks(found)), strict=True)]
     return chart
 
@@ -115,7 +118,7 @@ def of_modes(density: Density, found: Modes) -> Chart:
 def of_moments(density: Density, mean: FloatArray, cov: FloatArray) -> Chart:
     """The chart of one peak with the given mean and covariance: nearly even steps over the bulk of the mass."""
     rulers = [Ruler(np.zeros(1), np.full(1, _BULK)) for _ in range(density.dim)]
-    return Chart(density, mean, np.linalg.cholesky(cov), rulers)
+    return Chart(density, mean, np.asarray(np.linalg.cholesky(cov)), rulers)
 
 
 def _ruler(places: FloatArray, widths: FloatArray) -> Ruler:

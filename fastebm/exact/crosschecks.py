@@ -21,11 +21,12 @@ _MARGIN = 0.03  # of the lattice's box, looked at beyond each of its ends
 
 
 def second_opinion(lattice: Lattice) -> tuple[float, float]:
-    """log Z over the lattice's box and a little more, and the error that the rule claims, which is not to be relied on."""
+    """log Z over the lattice's box and a little more, and the error that the rule claims: an estimate, no bound."""
     limits = lattice.chart.limits
     dim = len(limits)
     edges = []
-    for ruler, mark, step, limit in zip(lattice.chart.rulers, lattice.marks, lattice.steps, limits, strict=True):
+    columns = zip(lattice.chart.rulers, lattice.marks, lattice.steps, limits, strict=True)
+    for ruler, mark, step, limit in columns:
         margin = _MARGIN * (mark[-1] - mark[0]) + step
         low, high = max(mark[0] - margin, limit[0]), min(mark[-1] + margin, limit[1])
         n_pieces = min(math.ceil(len(mark) / _PLANES[dim]), _MAX_PIECES[dim])
@@ -58,7 +59,7 @@ def _on_boxes(lattice: Lattice, edges: list[FloatArray]) -> tuple[float, float]:
 
     def density(u: FloatArray) -> FloatArray:
         y = lows + u[:, None, :] * widths
-        return volumes * _density(lattice, y.reshape(-1, dim)).reshape(len(u), len(lows))
+        return np.asarray(volumes * _density(lattice, y.reshape(-1, dim)).reshape(len(u), len(lows)))
 
     found = scipy.integrate.cubature(
         density, np.zeros(dim), np.ones(dim), rule=_RULE[dim], rtol=_RTOL[dim], atol=_RTOL[dim] / len(lows),

@@ -36,7 +36,7 @@ class Density:
         self.walls = walls
         self.dim = energy.dim
         origins = [None] * self.dim if origin is None else origin.tolist()
-        self.coordinates = [coordinate(*pair, start) for pair, start in zip(walls.tolist(), origins, strict=True)]
+        self.coordinates = [coordinate(a, b, start) for (a, b), start in zip(walls.tolist(), origins, strict=True)]
         self.origin = np.array([one.origin for one in self.coordinates])
         self.limits = np.array([one.limits for one in self.coordinates])
         self.n_evaluations = 0
@@ -57,7 +57,7 @@ class Density:
 
     def log_slope(self, v: FloatArray) -> FloatArray:
         """log |dx/dv| (n,)."""
-        return np.sum([one.log_slope(v[:, i]) for i, one in enumerate(self.coordinates)], axis=0)
+        return np.asarray(np.sum([one.log_slope(v[:, i]) for i, one in enumerate(self.coordinates)], axis=0))
 
     def log(self, v: FloatArray) -> FloatArray:
         """log density (n,) at v (n, dim); -inf beyond the limits.

@@ -1,28 +1,36 @@
 """Independent draws from exp(-E)/Z in one to three dimensions: the truth that samplers are measured against.
 
-A cell of a grid's lattice is drawn by inverting the cumulative distribution of bounds on the cells' masses, a point in it
-evenly, and the point is kept with the probability density over bound. Kept points have exactly the density, whatever
-the bounds are, as long as they are bounds. They come from the corners and the curvature seen there; when a point shows
-that one was too low, all points are thrown away and every bound is raised.
+A cell of a lattice is drawn by inverting the cumulative distribution of bounds on the cells' masses, a point in it
+evenly, and the point is kept with the probability density over bound. Points that are kept have exactly the density,
+whatever the bounds are, as long as they are bounds. They come from the values at a cell's corners and the curvature
+seen there; when a point shows that one was too low, all points are thrown away and every bound is raised.
 
 References
 ----------
 L. Devroye (1986), Non-Uniform Random Variate Generation, doi:10.1007/978-1-4613-8643-8 (chapter II.3, rejection).
 """
 
-import itertools
+import math
 
 import numpy as np
 
 from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
-from fastebm.exact import quadrature
+from fastebm.exact import lattices, quadrature
+from fastebm.exact.lattices import Lattice
 from fastebm.exact.quadrature import Grid
 
-_BATCH = 2**17  # proposals at a time
+_LARGEST_BATCH = 2**17  # proposals at a time
+_SMALLEST_BATCH = 2**15  # so that bounds are tried out even where few points are wanted
 _MARGIN = 0.05  # of a bound's logarithm, besides the curvature's
 _MOST_RAISES = 12
+_EFFICIENT = 0.3  # share of points kept, below which a finer lattice is laid
+_HOPELESS = 1e-3
+_STEEP = 10.0  # changes of the log density beyond are all alike
+_NARROW = 100.0  # a cell's length over the width of a peak in it
+_TINY = float(np.finfo(float).tiny)
+_REMEDY = "give jumps inside the energy as its domain, or smooth its peaks."
 
 
 def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
@@ -46,60 +54,102 @@ def draws_on(grid: Grid, n: int, rng: RNGLike = None) -> FloatArray:
     """As `exact_draws`, for a density whose grid is there already."""
     generator = np.random.default_rng(_checks.seed(rng))
     for raised in range(_MOST_RAISES):
-        points = _drawn(grid, n, 2.0**raised, generator)
+        points = _drawn(*_bounded(grid, 2.0**raised), n, generator)
         if points is not None:
             return points
-    raise ValueError(
-        f"{grid.energy.name} is too rough for exact draws: no bound on it could be found between neighbouring nodes; "
-        "give jumps inside the energy as its domain, or smooth its peaks."
-    )
+    raise ValueError(f"{grid.energy.name} has no bounds between neighbouring nodes; {_REMEDY}")
 
 
-def _drawn(grid: Grid, n: int, caution: float, generator: np.random.Generator) -> FloatArray | None:
-    """The points, or None if a bound was found to be too low."""
+def _bounded(grid: Grid, caution: float) -> tuple[Lattice, FloatArray]:
+    """A lattice so fine that its cells are bounded well, and the log of the bounds on their masses."""
     lattice = grid.lattice
-    log_bounds = _log_bounds(lattice.log_mass.reshape(lattice.counts), caution)
+    while True:
+        log_mass = lattice.log_mass.reshape(lattice.counts)
+        log_bounds = np.minimum(_log_bounds(log_mass, caution), _log_caps(lattice, caution))
+        bounds = np.exp(log_bounds - (caution * _MARGIN + lattice.log_total))
+        kept = 1.0 / float(bounds.sum())
+        if kept > _EFFICIENT:
+            return lattice, log_bounds
+        i = _roughest(log_mass, bounds)
+        counts, steps = list(lattice.counts), lattice.steps.copy()
+        counts[i], steps[i] = 2 * counts[i] - 1, 0.5 * steps[i]
+        if math.prod(counts) > lattices.MAX_NODES[len(counts)]:
+            if kept < _HOPELESS:
+                raise ValueError(f"{grid.energy.name} varies too much between neighbouring nodes; {_REMEDY}")
+            return lattice, log_bounds
+        lattice = Lattice(lattice.chart, lattice.density, lattice.starts, steps, counts)
+
+
+def _drawn(lattice: Lattice, log_bounds: FloatArray, n: int, generator: np.random.Generator) -> FloatArray | None:
+    """The points, or None if a bound was found to be too low."""
     cells = log_bounds.shape
     log_bounds = log_bounds.ravel()
-    cumulative = np.cumsum(np.exp(log_bounds - log_bounds.max()))
+    cumulative = np.cumsum(np.exp(log_bounds - lattice.log_total))
     log_cell = float(np.log(lattice.steps).sum())
     kept: list[FloatArray] = []
     missing = n
     while missing:
-        uniforms = generator.random((_BATCH, len(cells) + 2))
-        cell = np.searchsorted(cumulative, uniforms[:, 0] * cumulative[-1], side="right")
-        corner = np.column_stack(np.unravel_index(np.minimum(cell, len(cumulative) - 1), cells))
-        v, log_slope = lattice.chart.placed(lattice.starts + (corner + uniforms[:, 2:]) * lattice.steps)
+        size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, int(1.1 * missing * cumulative[-1])))
+        uniforms = generator.random((size, len(cells) + 2))
+        cell = np.searchsorted(cumulative[:-1], uniforms[:, 0] * cumulative[-1], side="right")
+        corners = np.column_stack(np.unravel_index(cell, cells))
+        v, log_slope = lattice.chart.placed(lattice.starts + (corners + uniforms[:, 2:]) * lattice.steps)
         log_ratio = lattice.density.log(v) + log_slope + log_cell - log_bounds[cell]
         if (log_ratio > 0.0).any():
             return None
-        v = v[np.log(uniforms[:, 1]) < log_ratio][:missing]
+        v = v[np.log1p(-uniforms[:, 1]) < log_ratio][:missing]
         kept.append(lattice.density.x(v))
         missing -= len(v)
     return np.concatenate(kept)
 
 
 def _log_bounds(log_mass: FloatArray, caution: float) -> FloatArray:
-    """Upper bounds on the log of the mass density in each cell between the nodes of `log_mass`.
+    """Upper bounds on the log of the mass density in each cell between nodes.
 
-    A parabola rises above its larger end by at most an eighth of its second difference; `caution` times twice that is
-    allowed for. Where the density is zero at a node but not beside it, the wall lies between.
+    A parabola with the second difference b, whose values at the ends of a step differ by a, rises above both of them
+    by (b - 2 a)**2 / (8 b) if 2 a < b, else not at all; `caution` times that is allowed for, one axis after the other.
+    A node where the density is zero takes the value of its highest neighbour: the wall may be anywhere between.
     """
-    heights, bends = log_mass, np.zeros_like(log_mass)
+    bounds = log_mass.copy()
     for i in range(log_mass.ndim):
-        along = np.moveaxis(log_mass, i, 0)
-        beside = np.maximum(
-            np.concatenate([along[1:], along[-1:]]), np.concatenate([along[:1], along[:-1]])
-        )
-        heights = np.maximum(heights, np.where(np.isneginf(log_mass), np.moveaxis(beside, 0, i), -np.inf))
+        along, raised = np.moveaxis(log_mass, i, 0), np.moveaxis(bounds, i, 0)
+        for here, beside in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            is_empty = np.isneginf(along[here])
+            raised[here][is_empty] = np.maximum(raised[here], along[beside])[is_empty]
+    for i in range(log_mass.ndim):
+        along = np.moveaxis(bounds, i, 0)
         with np.errstate(invalid="ignore"):
-            bend = np.abs(along[2:] - 2.0 * along[1:-1] + along[:-2])
-        bend = np.where(np.isfinite(bend), bend, 0.0)
-        bends += np.moveaxis(np.concatenate([bend[:1], bend, bend[-1:]]), 0, i)
-    corners = [
-        tuple(slice(k, size - 1 + k) for k, size in zip(corner, log_mass.shape, strict=True))
-        for corner in itertools.product((0, 1), repeat=log_mass.ndim)
-    ]
-    top = np.max([heights[corner] for corner in corners], axis=0)
-    bend = np.max([bends[corner] for corner in corners], axis=0)
-    return np.asarray(top + caution * (0.25 * bend + _MARGIN))
+            bend = np.nan_to_num(np.abs(np.diff(along, 2, axis=0)), nan=0.0, posinf=0.0)
+            apart = np.nan_to_num(np.abs(np.diff(along, axis=0)), nan=0.0)
+        bend = np.concatenate([bend[:1], bend, bend[-1:]])
+        bend = np.maximum(bend[1:], bend[:-1])
+        rise = np.maximum(bend - 2.0 * apart, 0.0) ** 2 / (8.0 * bend + _TINY)
+        bounds = np.moveaxis(np.maximum(along[1:], along[:-1]) + caution * rise, 0, i)
+    return bounds + caution * _MARGIN
+
+
+def _log_caps(lattice: Lattice, caution: float) -> FloatArray:
+    """What no cell's bound need exceed: the mass of the planes around it, times a factor for peaks within the cell.
+
+    Far out, where the density falls like exp(-exp(x)), parabolas go astray; but their planes have no mass.
+    """
+    caps = np.full((1,) * len(lattice.counts), np.inf)
+    for i, share in enumerate(lattice.marginals):
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(share, 1), 4).max(axis=1)
+        with np.errstate(divide="ignore"):
+            log_around = np.log(caution * _NARROW * around) + lattice.log_total
+        caps = np.minimum(caps, np.expand_dims(log_around, [j for j in range(len(lattice.counts)) if j != i]))
+    return caps
+
+
+def _roughest(log_mass: FloatArray, bounds: FloatArray) -> int:
+    """The axis along which the log density changes most within a cell, on average over the bounds on the masses."""
+    changes = []
+    for i in range(log_mass.ndim):
+        with np.errstate(invalid="ignore"):
+            change = np.minimum(np.nan_to_num(np.abs(np.diff(log_mass, axis=i)), nan=0.0), _STEEP)
+        for j in set(range(log_mass.ndim)) - {i}:
+            along = np.moveaxis(change, j, 0)
+            change = np.moveaxis(np.maximum(along[1:], along[:-1]), 0, j)
+        changes.append(float((bounds * change).sum()))
+    return int(np.argmax(changes))

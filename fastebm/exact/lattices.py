@@ -31,7 +31,9 @@ class Lattice:
     marginals : for each coordinate (counts_i,), the shares of the mass in the lattice's planes.
     """
 
-    def __init__(self, chart: Chart, density: Density, starts: FloatArray, steps: FloatArray, counts: list[int]) -> None:
+    def __init__(
+        self, chart: Chart, density: Density, starts: FloatArray, steps: FloatArray, counts: list[int]
+    ) -> None:
         self.chart, self.density, self.starts, self.steps, self.counts = chart, density, starts, steps, counts
         self.marks = [start + step * np.arange(n) for start, step, n in zip(starts, steps, counts, strict=True)]
         self._y = [ruler.y(mark) for ruler, mark in zip(chart.rulers, self.marks, strict=True)]
@@ -136,7 +138,8 @@ def laid(chart: Chart, steps: FloatArray, box: FloatArray, level: int, negligibl
 def _beyond(last: float, before: float) -> float:
     """Sum of what follows two planes, or groups of planes, that go outwards; infinite if they do not fall.
 
-    A fast fall is taken as geometric. A slow one may be a power, whose sum is larger: 1/k**2 twice, 1/k**(4/3) four times.
+    A fast fall is taken as geometric. A slow one may be a power, whose sum is larger: for 1/k**2 twice, for 1/k**(4/3)
+    four times.
     """
     if last == 0.0:
         return 0.0

@@ -63,7 +63,7 @@ class Modes:
     @property
     def log_masses(self) -> FloatArray:
         """(n,) log of the mass of each peak, to a factor that is common to all."""
-        return self.log_heights + np.linalg.slogdet(self.frames)[1]
+        return np.asarray(self.log_heights + np.linalg.slogdet(self.frames)[1])
 
     def heaviest(self, log_share: float) -> "Modes":
         """Those whose mass is at least a share of the largest."""
@@ -97,7 +97,8 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     for _ in range(_N_ROUNDS):
         best = min(len(found), _N_CLOUDS)
         starts_of = [_around(density, found, k) for k in range(best)]
-        near = _climbed(density, np.vstack(starts_of), np.repeat(found.frames[:best], [len(s) for s in starts_of], axis=0))
+        frames = np.repeat(found.frames[:best], [len(starts) for starts in starts_of], axis=0)
+        near = _climbed(density, np.vstack(starts_of), frames)
         known = len(found)
         found = _distinct(_joined(found, near))
         if len(found) <= known:
@@ -133,49 +134,45 @@ def _wide_frames(points: FloatArray) -> FloatArray:
 
 
 def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes:
-    """Local searches from all the centres (n, dim) side by side.
+    """Local searches from all the centres (n, dim) side by side; those that did not arrive have the height -inf.
 
-    Each fits a quadratic to a stencil at the scale of its frame, tries Newton's step at several lengths, and moves to
+    A search fits a quadratic to a stencil at the scale of its frame, tries Newton's step at several lengths, and moves to
     the best point seen. The frame follows the quadratic's curvature, slowly enough to settle for |x|**p, p < 8.
     """
-    dim = density.dim
-    stencil = _stencil(dim)
+    stencil = _stencil(density.dim)
     heights = density.log(centres)
+    centres, frames, gains = centres.copy(), frames.copy(), np.zeros(len(centres))
     active = np.flatnonzero(heights > -np.inf)
-    centres, frames = centres.copy(), frames.copy()
-    rising, gains = active[:0], np.zeros(len(centres))
+    rising = active[:0]
     for iteration in range(_N_ITERATIONS):
         if len(active) == 0:
             break
         c, f, top = centres[active], frames[active], heights[active]
         around = c[:, None] + np.einsum("bij,mj->bmi", f, stencil)
-        seen = density.log(around.reshape(-1, dim)).reshape(len(active), -1)
+        seen = _log_at(density, around)
         unit = 0.5 + _BLUNT * (heights.max() - top)
-        slope, curvature = _quadratic((top[:, None] - seen) / unit[:, None], dim)
+        slope, curvature = _quadratic((top[:, None] - seen) / unit[:, None], density.dim)
         values, vectors = np.linalg.eigh(curvature)
         sizes = np.clip(np.abs(values), 1e-4, 1e8)
         newton = -np.einsum("bij,bi->bj", vectors, slope) / sizes
         steps = np.clip(newton[:, None], -_CLIPS[:, None], _CLIPS[:, None]) * _STRETCHES[:, None]
         tried = c[:, None] + np.einsum("bij,bmj->bmi", f @ vectors, steps)
-        seen = np.concatenate([seen, density.log(tried.reshape(-1, dim)).reshape(len(active), -1)], axis=1)
-        options = np.concatenate([around, tried], axis=1)
-        best = seen.argmax(axis=1)
-        rows = np.arange(len(active))
-        gain = gains[active] = seen[rows, best] - top
-        moved = gain > 0.0
-        centres[active[moved]] = options[rows, best][moved]
-        heights[active[moved]] = seen[rows, best][moved]
+
+        options = np.concatenate([c[:, None], around, tried], axis=1)
+        seen = np.concatenate([top[:, None], seen, _log_at(density, tried)], axis=1)
+        best = (np.arange(len(active)), seen.argmax(axis=1))
+        centres[active], heights[active] = options[best], seen[best]
+        gains[active] = seen[best] - top
         damping = -0.25 if iteration < _N_ITERATIONS // 2 else -0.125
         frames[active] = (f @ vectors) * (0.5 * sizes[:, None, :]) ** damping @ vectors.transpose(0, 2, 1)
-        is_level = (np.abs(slope) < _LEVEL).all(axis=1)
-        is_settled = is_level & (gain < 1e-3) & (np.abs(np.log(0.5 * sizes)) < 0.1).all(axis=1)
-        lengths = np.linalg.svd(frames[active], compute_uv=False)
-        is_flat = (lengths[:, 0] > _INFINITE) | (lengths[:, 0] > _FLAT * lengths[:, -1])
-        is_lost = is_flat | (np.abs(centres[active]) > _INFINITE).any(axis=1)
+
+        is_lost = _lost(centres[active], frames[active])
         lost = active[is_lost]
         if (heights[lost] >= heights.max() + _LEAST_MASS).any():
             _refuse(density, centres[lost[heights[lost].argmax()]])
         heights[lost] = -np.inf  # a plateau that is too low to matter
+        is_level = (np.abs(slope) < _LEVEL).all(axis=1)
+        is_settled = is_level & (gains[active] < 1e-3) & (np.abs(np.log(0.5 * sizes)) < 0.1).all(axis=1)
         rising, active = active[~is_level & ~is_lost], active[~is_settled & ~is_lost]
         if iteration % _PRUNE_EVERY == _PRUNE_EVERY - 1:
             is_repeat = _repeats(centres, heights, frames)[active]
@@ -186,6 +183,18 @@ def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes
         _refuse(density, centres[highest])
     heights[rising[rising != highest]] = -np.inf  # on its way along a valley, and no mode
     return Modes(centres, heights, frames)
+
+
+def _log_at(density: Density, places: FloatArray) -> FloatArray:
+    """log density (b, m) at places (b, m, dim)."""
+    return density.log(places.reshape(-1, density.dim)).reshape(places.shape[:2])
+
+
+def _lost(centres: FloatArray, frames: FloatArray) -> BoolArray:
+    """(n,) which searches are at infinity, or where the density is the same along some line."""
+    lengths = np.linalg.svd(frames, compute_uv=False)
+    is_flat = (lengths[:, 0] > _INFINITE) | (lengths[:, 0] > _FLAT * lengths[:, -1])
+    return np.asarray(is_flat | (np.abs(centres) > _INFINITE).any(axis=1))
 
 
 def _stencil(dim: int) -> FloatArray:
@@ -250,13 +259,14 @@ def _distinct(found: Modes) -> Modes:
 
 def _refuse_infinite(density: Density, found: Modes) -> None:
     """Refuse a density with a mode at the limits: at infinity, or in a pole at a wall that has no finite integral."""
-    at_end = np.abs(found.centres - np.clip(found.centres, 0.99 * density.limits[:, 0], 0.99 * density.limits[:, 1])) > 0.0
+    lower, upper = 0.99 * density.limits.T
+    at_end = ((found.centres < lower) | (found.centres > upper)).any(axis=1)
     if at_end.any():
-        _refuse(density, found.centres[at_end.any(axis=1)][0])
+        _refuse(density, found.centres[at_end][0])
 
 
 def _refuse(density: Density, v: FloatArray) -> NoReturn:
     raise NotNormalisableError(
-        f"{density.energy.name} does not rise towards x={density.x(v[None])[0].tolist()}, so that exp(-E) has no finite "
-        "integral; add a term that confines x, or pass bounds."
+        f"{density.energy.name} does not rise away from x={density.x(v[None])[0].tolist()} in every direction, so that "
+        "exp(-E) has no finite integral; add a term that confines x, or pass bounds."
     )

@@ -43,7 +43,14 @@ class Grid:
     """
 
     def __init__(
-        self, energy: Energy, bounds: Any, lattice: Lattice, rtol: float, error: float, n_evaluations: int, is_smooth: bool
+        self,
+        energy: Energy,
+        bounds: Any,
+        lattice: Lattice,
+        rtol: float,
+        error: float,
+        n_evaluations: int,
+        is_smooth: bool,
     ) -> None:
         self.energy = energy
         self.bounds = bounds
@@ -90,8 +97,8 @@ class Grid:
     def reweighted(self, energy: Energy) -> "Grid | None":
         """This grid for a similar energy, at one evaluation a node; None where the nodes do not suffice for it.
 
-        They suffice while no mass leaves the box and every second plane remains dispensable. A mode that appears outside
-        the box is not seen, so a training lays a new grid from time to time.
+        They suffice while no mass leaves the box and every second plane remains dispensable. A mode that appears
+        outside the box is not seen, so a long training should lay a new grid from time to time.
         """
         lattice, density = self.lattice, self.lattice.density
         if energy.dim != density.dim or not np.array_equal(_walls(energy, self.bounds), density.walls):
@@ -123,8 +130,8 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
 
     Returns
     -------
-    Grid. Where rtol cannot be met (kinks, jumps, mass in sheets thinner than the finest step) its error is larger, and a
-    FastebmWarning says so.
+    Grid. Where rtol cannot be met (kinks, jumps, mass in sheets thinner than the finest step) its error is larger, and
+    a FastebmWarning says so.
 
     Raises
     ------
@@ -153,23 +160,23 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
         )
     if error > _HOPELESS:
         raise NotNormalisableError(
-            f"log Z of {energy.name} does not settle but changes by {error / 2.0:.2g} from lattice to lattice, as it does "
+            f"log Z of {energy.name} does not settle but differs by up to {error / 2.0:.2g} between lattices, as it does "
             "where exp(-E) has no finite integral; add a term that confines x, or pass bounds close around the mass."
         )
     tails = lattice.tails()
     if not tails.sum() < _HOPELESS:
         i, side = np.unravel_index(tails.argmax(), tails.shape)
         raise NotNormalisableError(
-            f"exp(-E) of {energy.name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} to "
-            "have a finite integral; add a term that confines x, or pass bounds."
+            f"exp(-E) of {energy.name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} "
+            "to have a finite integral; add a term that confines x, or pass bounds."
         )
     error += max(float(tails.sum()), tails.size * best.negligible)
     found = Grid(energy, bounds, lattice, rtol, error, 0, best.is_smooth())
     rounding = _rounding(found)
     if rounding > _HOPELESS:
         raise NotNormalisableError(
-            f"{energy.name} changes by {rounding:.2g} between neighbouring floating-point numbers where its mass lies, so "
-            "that exp(-E) cannot be integrated; move a pole to 0, or shift x so that the mass lies near 0."
+            f"{energy.name} changes by {rounding:.2g} between neighbouring floating-point numbers where its mass lies, "
+            "so that exp(-E) cannot be integrated; move a pole to 0, or shift x so that the mass lies near 0."
         )
     found.error += rounding
     _ask_second_opinion(found)
@@ -226,13 +233,13 @@ def _ask_second_opinion(found: Grid) -> None:
     if apart > found.error + _UNTRUSTED * claimed + _LOOSE[found.energy.dim]:
         found.error = apart
         warnings.warn(
-            f"two rules of quadrature find log Z of {name} to be {found.log_partition:.10g} and {value:.10g}, and neither "
-            "can be ruled out; pass bounds close around the mass, or give walls inside the energy as its domain.",
+            f"two rules of quadrature find log Z of {name} to be {found.log_partition:.10g} and {value:.10g}, and "
+            "neither can be ruled out; pass bounds close around the mass, or give walls inside the energy as its domain.",
             FastebmWarning, stacklevel=3,
         )
     elif found.error > wanted:
         warnings.warn(
-            f"log Z of {name} is known to {found.error:.1e}, not to the rtol={wanted:.1e} that was asked for; accept that, or "
-            "remove what limits it: give jumps inside the energy as its domain, round off kinks, put poles at 0.",
+            f"log Z of {name} is known to {found.error:.1e}, not to the rtol={wanted:.1e} that was asked for; raise rtol, "
+            "or remove what limits it: give jumps inside the energy as its domain, round off kinks, put poles at 0.",
             FastebmWarning, stacklevel=3,
         )

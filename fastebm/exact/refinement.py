@@ -8,7 +8,6 @@ from fastebm._checks import FloatArray
 from fastebm.exact import charts, lattices
 from fastebm.exact.charts import Chart
 from fastebm.exact.densities import Density
-from fastebm.exact.lattices import Lattice
 from fastebm.exact.modes import Modes
 
 _FIRST_STEP = 0.75
@@ -85,14 +84,14 @@ class Refinement:
         if self.is_smooth():
             return max(3.0 * self.changes[-1], self.doubt)  # which is the error of the last but one
         # At kinks and jumps errors fall slowly and unevenly, so that one of them can be small by chance.
-        return max(4.0 * max(*self.changes[-2:], self.coarseness[-1].max()), self.doubt)
+        return max(4.0 * max(*self.changes[-2:], float(self.coarseness[-1].max())), self.doubt)
 
     def is_smooth(self) -> bool:
         """Whether log Z converges as for a smooth density: half the step, twice the digits."""
         if len(self.changes) < 2:
             return False
         before, last = self.changes[-2:]
-        return last <= 0.5 * before and last <= 10.0 * np.max(self.coarseness[-3:-1]) ** 2
+        return last <= 0.5 * before and last <= 10.0 * float(np.max(self.coarseness[-3:-1])) ** 2
 
     def missed(self) -> FloatArray | None:
         """v (dim,) of a node that is higher than any mode that was found, if there is one."""

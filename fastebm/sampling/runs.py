@@ -41,8 +41,8 @@ class Run:
     def summary(self) -> Any:
         """Mean, standard deviation, quantiles, ESS, R-hat and Monte Carlo errors of each coordinate and of the energy.
 
-        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved are counted in the column `stuck_chains`,
-        since common diagnostics report a full effective sample size for them.
+        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved are counted in the column
+        `stuck_chains`, since common diagnostics report a full effective sample size for them.
 
         Raises
         ------

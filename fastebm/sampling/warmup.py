@@ -49,8 +49,8 @@ def tune(
 ) -> tuple[float, FloatArray, bool]:
     """Run the warm-up and choose the step size and the relative scales of the coordinates.
 
-    The first half of the rounds looks at the spread of the coordinates over chains and rounds; the second half tunes
-    the step for the scales found.
+    The scales are looked at again each time the number of rounds has doubled: as they come right, steps grow and the
+    wide coordinates show how wide they are. The second half of the rounds tunes the step for the last scales.
 
     Returns
     -------
@@ -61,27 +61,36 @@ def tune(
     step = StepSize(kernel.first_step_size(chains.dim), target)
     n_rounds = max(1, n_warmup // _ROUND)
     lengths = np.diff(np.linspace(0, n_warmup, n_rounds + 1).astype(int))
+    looks = {n_rounds // 2**k for k in range(1, 6)}
+    is_stopped = False
+
+    def noted(n: int) -> bool:  # a round may be a single block, whose length does not tell that it was the last
+        nonlocal is_stopped
+        is_stopped = after_block(n)
+        return is_stopped
+
+    stride = 1 + n_rounds // 256  # a long warm-up must not fill the memory
     seen: list[FloatArray] = []
-    for place, length in enumerate(lengths):
+    for place, length in enumerate(lengths, start=1):
         chains.forget()
-        made = chains.advance(int(length), kernel.settings(step.current, scale), after_block=after_block)
-        if made < length:
+        chains.advance(int(length), kernel.settings(step.current, scale), after_block=noted)
+        if is_stopped:
             return step.current, scale, True
         step.adjust(float(chains.acceptance_rate().mean()))
-        if n_rounds // 4 <= place < n_rounds // 2:
+        if place <= n_rounds // 2 and place % stride == 0:
             seen.append(chains.positions)
-        if place == n_rounds // 2 - 1 and chains.dim > 1:
-            scale = _relative_scales(np.concatenate(seen))
+        if place in looks and chains.dim > 1:
+            scale = _relative_scales(np.concatenate(seen[len(seen) // 2 :]))
             step = StepSize(step.current, target)
+            seen.clear()
     return step.settled, scale, False
 
 
 def _relative_scales(X: FloatArray) -> FloatArray:
     """Standard deviations of coordinates with geometric mean 1, drawn towards equality where points are few."""
-    variance = X.var(axis=0)
-    if not (np.isfinite(variance).all() and variance.max() > 0.0):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        log_scale = 0.5 * np.log(X.var(axis=0))
+    if not np.isfinite(log_scale).all():
         return np.ones(X.shape[1])
-    n = len(X)
-    steady = (n * variance + 5.0 * variance.mean()) / (n + 5.0)
-    scale = np.sqrt(steady)
-    return np.asarray(scale / np.exp(np.log(scale).mean()))
+    log_scale -= log_scale.mean()
+    return np.asarray(np.exp(len(X) / (len(X) + 5.0) * log_scale))

@@ -57,6 +57,7 @@ class Fit:
         """Write the fit to `path`, atomically; `fastebm.load` reads it."""
         header = {
             "energy": self.energy.describe(),
+            "shapes": self.energy.shapes,
             "seed": self.seed,
             "interrupted": self.interrupted,
             "timings": self.timings,
@@ -71,7 +72,7 @@ class Fit:
     def restore(cls, energy: Energy, header: dict[str, Any], arrays: dict[str, Any]) -> "Fit":
         """The fit that `save` wrote, around its energy."""
         history = {key.removeprefix("history_"): value for key, value in arrays.items() if key.startswith("history_")}
-        rest = {key: value for key, value in header.items() if key != "energy"}
+        rest = {key: value for key, value in header.items() if key not in ("energy", "shapes")}
         return cls(energy=energy, history=history, particles=arrays.get("particles"), **rest)
 
 
