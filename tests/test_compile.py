@@ -240,9 +240,6 @@ class Thing:
 thing = Thing()
 
 
-def branches(x): return "far" if x[0] > 1e9 else x[0]  # noqa: E704 (Numba may name the line of either)
-
-
 def assigns(x):
     h = np.zeros(1)
     h[0] = x[0]
@@ -277,7 +274,6 @@ class TestErrors:
     @pytest.mark.parametrize(("function", "face", "line", "words"), [
         (uses_object, "energy", 1, ["'thing'"]),
         (generator, "energy", 1, ["unsupported"]),
-        (branches, "energy", 0, ["unify return type"]),
         (forgets, "energy", 0, ["not one number"]),
         (assigns, "grad", 2, ["'setitem'", "grad= written by hand"]),
         (modulo, "grad", 2, ["'mod'", "grad= written by hand"]),

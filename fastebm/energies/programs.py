@@ -121,7 +121,8 @@ def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """E at points X (n, dim), as (n,)."""
     out = np.empty(len(X))
     width = tiles.widest(program.dim)
-    _spread(lambda first, last: _energies(program.energy.pointer, packed, X, out, first, last, width), len(X), program, len(X))
+    energy = program.energy.pointer
+    _spread(lambda first, last: _energies(energy, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
@@ -129,14 +130,16 @@ def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """dE/dx at points X (n, dim), as (n, dim)."""
     out = np.empty_like(X)
     width = tiles.widest(program.dim)
-    _spread(lambda first, last: _grads(program.grad.pointer, packed, X, out, first, last, width), len(X), program, len(X))
+    grad = program.grad.pointer
+    _spread(lambda first, last: _grads(grad, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
 def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """dE/dtheta at points X (n, dim), as (n, n_params)."""
     out = np.empty((len(X), program.n_params))
-    _spread(lambda first, last: _grad_thetas(program.grad_theta.pointer, packed, X, out, first, last), len(X), program, len(X))
+    grad_theta = program.grad_theta.pointer
+    _spread(lambda first, last: _grad_thetas(grad_theta, packed, X, out, first, last), len(X), program, len(X))
     return out
 
 

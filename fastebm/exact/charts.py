@@ -86,7 +86,7 @@ class Chart:
         return np.array([ruler.t(pair) for ruler, pair in zip(self.rulers, box, strict=True)])
 
     def peaks(self, found: Modes) -> tuple[FloatArray, FloatArray]:
-        """Places (n, dim) of modes in y, and widths (n, dim) along the axes: there the log density is lower by a half."""
+        """Places (n, dim) of modes in y, and how far along each axis (n, dim) the log density falls by a half."""
         places = np.linalg.solve(self.frame, (found.centres - self.centre).T).T
         along = np.linalg.solve(found.frames, np.broadcast_to(self.frame, found.frames.shape))
         return np.asarray(places), np.asarray(1.0 / np.sqrt((along**2).sum(axis=1)))

@@ -136,8 +136,8 @@ def _wide_frames(points: FloatArray) -> FloatArray:
 def _climbed(density: Density, centres: FloatArray, frames: FloatArray) -> Modes:
     """Local searches from all the centres (n, dim) side by side; those that did not arrive have the height -inf.
 
-    A search fits a quadratic to a stencil at the scale of its frame, tries Newton's step at several lengths, and moves to
-    the best point seen. The frame follows the quadratic's curvature, slowly enough to settle for |x|**p, p < 8.
+    A search fits a quadratic to a stencil at the scale of its frame, tries Newton's step at several lengths, and moves
+    to the best point seen. The frame follows the quadratic's curvature, slowly enough to settle for |x|**p, p < 8.
     """
     stencil = _stencil(density.dim)
     heights = density.log(centres)

@@ -150,27 +150,8 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
             f"{energy.name} has dim={energy.dim}, but quadrature ends at dim={MAX_DIM}; "
             "compare points by log_ratio, where Z cancels, and train by PersistentCD."
         )
-    density = Density(energy, _walls(energy, bounds))
-    best = _resolved(density, rtol)
-    lattice, error = best.lattice, best.error()
-    if lattice is None or math.isinf(error):
-        raise NotNormalisableError(
-            f"exp(-E) of {energy.name} is too thin, or spreads too far, for a lattice that can be laid; "
-            "pass bounds close around its mass, or rescale the coordinates."
-        )
-    if error > _HOPELESS:
-        raise NotNormalisableError(
-            f"log Z of {energy.name} does not settle but differs by up to {error / 2.0:.2g} between lattices, as it does "
-            "where exp(-E) has no finite integral; add a term that confines x, or pass bounds close around the mass."
-        )
-    tails = lattice.tails()
-    if not tails.sum() < _HOPELESS:
-        i, side = np.unravel_index(tails.argmax(), tails.shape)
-        raise NotNormalisableError(
-            f"exp(-E) of {energy.name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} "
-            "to have a finite integral; add a term that confines x, or pass bounds."
-        )
-    error += max(float(tails.sum()), tails.size * best.negligible)
+    best = _resolved(Density(energy, _walls(energy, bounds)), rtol)
+    lattice, error = _settled(best, energy.name)
     found = Grid(energy, bounds, lattice, rtol, error, 0, best.is_smooth())
     rounding = _rounding(found)
     if rounding > _HOPELESS:
@@ -214,6 +195,29 @@ def _resolved(density: Density, rtol: float) -> Refinement:
     return best
 
 
+def _settled(best: Refinement, name: str) -> tuple[Lattice, float]:
+    """The last lattice and the error of its log Z; refused where log Z does not settle, or grows with the box."""
+    lattice, error = best.lattice, best.error()
+    if lattice is None or math.isinf(error):
+        raise NotNormalisableError(
+            f"exp(-E) of {name} is too thin, or spreads too far, for a lattice that can be laid; "
+            "pass bounds close around its mass, or rescale the coordinates."
+        )
+    if error > _HOPELESS:
+        raise NotNormalisableError(
+            f"log Z of {name} does not settle but differs by up to {error / 2.0:.2g} between lattices, as it does "
+            "where exp(-E) has no finite integral; add a term that confines x, or pass bounds close around the mass."
+        )
+    tails = lattice.tails()
+    if not tails.sum() < _HOPELESS:
+        i, side = np.unravel_index(tails.argmax(), tails.shape)
+        raise NotNormalisableError(
+            f"exp(-E) of {name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} to have "
+            "a finite integral; add a term that confines x, or pass bounds."
+        )
+    return lattice, error + max(float(tails.sum()), tails.size * best.negligible)
+
+
 def _rounding(found: Grid) -> float:
     """Mean change of the energy when points move to the next floating-point numbers: what rounding may do to log Z."""
     every = -(-len(found.points) // _N_PROBES)
@@ -231,15 +235,16 @@ def _ask_second_opinion(found: Grid) -> None:
     value, claimed = crosschecks.second_opinion(found.lattice)
     apart = abs(value - found.log_partition)
     if apart > found.error + _UNTRUSTED * claimed + _LOOSE[found.energy.dim]:
+        message = (
+            f"two quadrature rules find log Z of {name} to be {found.log_partition:.10g} and {value:.10g}, and neither "
+            "can be ruled out; pass bounds close around the mass, or give jumps inside the energy as its domain."
+        )
         found.error = apart
-        warnings.warn(
-            f"two rules of quadrature find log Z of {name} to be {found.log_partition:.10g} and {value:.10g}, and "
-            "neither can be ruled out; pass bounds close around the mass, or give walls inside the energy as its domain.",
-            FastebmWarning, stacklevel=3,
-        )
     elif found.error > wanted:
-        warnings.warn(
-            f"log Z of {name} is known to {found.error:.1e}, not to the rtol={wanted:.1e} that was asked for; raise rtol, "
-            "or remove what limits it: give jumps inside the energy as its domain, round off kinks, put poles at 0.",
-            FastebmWarning, stacklevel=3,
+        message = (
+            f"log Z of {name} is known to {found.error:.1e}, not to the rtol={wanted:.1e} asked for; raise rtol, or "
+            "remove what limits it: jumps inside the energy (give them as its domain), kinks, poles away from 0."
         )
+    else:
+        return
+    warnings.warn(message, FastebmWarning, stacklevel=3)
