@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
+from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
 from fastebm.energies.energy import Energy
 from fastebm.energies.programs import Program
 
@@ -82,17 +82,54 @@ def _diagonal(dim: int) -> Program:
     return Program(dim, 2 * dim, 2 * dim, "Gaussian diagonal", diagonal_energy, diagonal_grad, diagonal_grad_theta)
 
 
+@inlined
+def whiten(x, mean, factor, j, z):  # type: ignore[no-untyped-def]
+    """z (width,) = row j of L^T (x - mean), for the lower triangular L flat in `factor` (dim * dim,)."""
+    dim, width = x.shape
+    z[:] = 0.0
+    for i in range(j, dim):
+        for l in range(width):
+            z[l] += factor[i * dim + j] * (x[i, l] - mean[i])
+
+
+@inlined
+def add_dense_grad(x, mean, factor, weights, out):  # type: ignore[no-untyped-def]
+    """out (dim, width) += weights (width,) times dE/dx of a normal distribution."""
+    dim, width = x.shape
+    z = np.empty(width)
+    for j in range(dim):
+        whiten(x, mean, factor, j, z)
+        for i in range(j, dim):
+            for l in range(width):
+                out[i, l] += weights[l] * (factor[i * dim + j] * z[l])
+
+
+@inlined
+def add_dense_grad_theta(x, mean, factor, weights, mean_out, factor_out):  # type: ignore[no-untyped-def]
+    """Add the sum over points of weights times dE/d mean and dE/dL of a normal distribution."""
+    dim, width = x.shape
+    z = np.empty(width)
+    for j in range(dim):
+        whiten(x, mean, factor, j, z)
+        total = 0.0
+        for l in range(width):
+            z[l] *= weights[l]
+            total += z[l]
+        for i in range(j, dim):
+            moment = 0.0
+            for l in range(width):
+                moment += z[l] * (x[i, l] - mean[i])
+            mean_out[i] -= factor[i * dim + j] * total
+            factor_out[i * dim + j] += moment
+
+
 @compiled(ENERGY_SIGNATURE)
 def dense_energy(x, theta, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
     z = np.empty(width)
     out[:] = 0.0
     for j in range(dim):
-        z[:] = 0.0
-        for i in range(j, dim):
-            mean, factor = theta[i], theta[dim + i * dim + j]
-            for l in range(width):
-                z[l] += factor * (x[i, l] - mean)
+        whiten(x, theta[:dim], theta[dim:], j, z)
         for l in range(width):
             out[l] += 0.5 * z[l] * z[l]
 
@@ -100,41 +137,14 @@ def dense_energy(x, theta, out):  # type: ignore[no-untyped-def]
 @compiled(GRAD_SIGNATURE)
 def dense_grad(x, theta, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
-    z = np.empty(width)
     out[:, :] = 0.0
-    for j in range(dim):
-        z[:] = 0.0
-        for i in range(j, dim):
-            mean, factor = theta[i], theta[dim + i * dim + j]
-            for l in range(width):
-                z[l] += factor * (x[i, l] - mean)
-        for i in range(j, dim):
-            factor = theta[dim + i * dim + j]
-            for l in range(width):
-                out[i, l] += factor * z[l]
+    add_dense_grad(x, theta[:dim], theta[dim:], np.ones(width), out)
 
 
 @compiled(GRAD_THETA_SIGNATURE)
 def dense_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    z = np.empty(width)
-    for j in range(dim):
-        z[:] = 0.0
-        for i in range(j, dim):
-            mean, factor = theta[i], theta[dim + i * dim + j]
-            for l in range(width):
-                z[l] += factor * (x[i, l] - mean)
-        total = 0.0
-        for l in range(width):
-            z[l] *= weights[l]
-            total += z[l]
-        for i in range(j, dim):
-            mean = theta[i]
-            moment = 0.0
-            for l in range(width):
-                moment += z[l] * (x[i, l] - mean)
-            out[i] -= theta[dim + i * dim + j] * total
-            out[dim + i * dim + j] += moment
+    dim = x.shape[0]
+    add_dense_grad_theta(x, theta[:dim], theta[dim:], weights, out[:dim], out[dim:])
 
 
 @compiled(ENERGY_SIGNATURE)

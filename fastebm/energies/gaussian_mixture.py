@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from fastebm import _checks
 from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
 from fastebm.energies.energy import Energy
-from fastebm.energies.gaussian import precision_factor
+from fastebm.energies.gaussian import add_dense_grad, add_dense_grad_theta, precision_factor, whiten
 from fastebm.energies.programs import Program
 from fastebm.lanes.maths import exp, log
 
@@ -61,50 +61,55 @@ class GaussianMixture(Energy):
 
 
 @inlined
-def _log_terms(x, theta, z, terms, out):  # type: ignore[no-untyped-def]
-    """terms[k] = log of component k's weighted density, out = their log-sum-exp, and terms become posterior weights.
+def _component(vector, n, dim, k):  # type: ignore[no-untyped-def]
+    """The parts of theta, or of its gradient, that hold mean and precision factor of component k of n."""
+    at_mean, at_factor = n + k * dim, n + n * dim + k * dim * dim
+    return vector[at_mean : at_mean + dim], vector[at_factor : at_factor + dim * dim]
 
-    `z` (dim, width) is scratch. Returns nothing; changes z, terms and out in place.
-    """
+
+@inlined
+def _fill_shares(x, theta, shares, out):  # type: ignore[no-untyped-def]
+    """out (width,) = log density of the mixture, shares (n, width) = each component's part in it; both in place."""
     dim, width = x.shape
-    n = terms.shape[0]
+    n = shares.shape[0]
+    z = np.empty(width)
     for k in range(n):
-        means = theta[n + k * dim : n + (k + 1) * dim]
-        factors = theta[n + n * dim + k * dim * dim : n + n * dim + (k + 1) * dim * dim]
+        mean, factor = _component(theta, n, dim, k)
         constant = theta[k] - 0.5 * dim * _LOG_2PI
         for i in range(dim):
-            constant += math.log(abs(factors[i * dim + i]))
-        terms[k, :] = constant
+            constant += math.log(abs(factor[i * dim + i]))
+        shares[k, :] = constant
         for j in range(dim):
-            z[0, :] = 0.0
-            for i in range(j, dim):
-                for l in range(width):
-                    z[0, l] += factors[i * dim + j] * (x[i, l] - means[i])
+            whiten(x, mean, factor, j, z)
             for l in range(width):
-                terms[k, l] -= 0.5 * z[0, l] * z[0, l]
-    top = z[0]
-    top[:] = terms[0]
+                shares[k, l] -= 0.5 * z[l] * z[l]
+    top = z
+    top[:] = shares[0]
     for k in range(1, n):
         for l in range(width):
-            top[l] = max(top[l], terms[k, l])
+            top[l] = max(top[l], shares[k, l])
     out[:] = 0.0
     for k in range(n):
         for l in range(width):
             # where all terms are -inf, far out or at x = inf, the shift would be nan
-            terms[k, l] = exp(terms[k, l] - top[l]) if top[l] > -np.inf else 1.0
-            out[l] += terms[k, l]
+            shares[k, l] = exp(shares[k, l] - top[l]) if top[l] > -np.inf else 1.0
+            out[l] += shares[k, l]
     for k in range(n):
         for l in range(width):
-            terms[k, l] /= out[l]
+            shares[k, l] /= out[l]
     for l in range(width):
         out[l] = top[l] + log(out[l])
+
+
+@inlined
+def _n_components(theta, dim):  # type: ignore[no-untyped-def]
+    return len(theta) // (1 + dim + dim * dim)
 
 
 @compiled(ENERGY_SIGNATURE)
 def mixture_energy(x, theta, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
-    n = len(theta) // (1 + dim + dim * dim)
-    _log_terms(x, theta, np.empty((1, width)), np.empty((n, width)), out)
+    _fill_shares(x, theta, np.empty((_n_components(theta, dim), width)), out)
     for l in range(width):
         out[l] = -out[l]
 
@@ -112,49 +117,29 @@ def mixture_energy(x, theta, out):  # type: ignore[no-untyped-def]
 @compiled(GRAD_SIGNATURE)
 def mixture_grad(x, theta, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
-    n = len(theta) // (1 + dim + dim * dim)
-    z, shares = np.empty((1, width)), np.empty((n, width))
-    _log_terms(x, theta, z, shares, np.empty(width))
+    n = _n_components(theta, dim)
+    shares = np.empty((n, width))
+    _fill_shares(x, theta, shares, np.empty(width))
     out[:, :] = 0.0
     for k in range(n):
-        means = theta[n + k * dim : n + (k + 1) * dim]
-        factors = theta[n + n * dim + k * dim * dim : n + n * dim + (k + 1) * dim * dim]
-        for j in range(dim):
-            z[0, :] = 0.0
-            for i in range(j, dim):
-                for l in range(width):
-                    z[0, l] += factors[i * dim + j] * (x[i, l] - means[i])
-            for i in range(j, dim):
-                for l in range(width):
-                    out[i, l] += shares[k, l] * factors[i * dim + j] * z[0, l]
+        mean, factor = _component(theta, n, dim, k)
+        add_dense_grad(x, mean, factor, shares[k], out)
 
 
 @compiled(GRAD_THETA_SIGNATURE)
 def mixture_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
-    n = len(theta) // (1 + dim + dim * dim)
-    z, shares = np.empty((1, width)), np.empty((n, width))
-    _log_terms(x, theta, z, shares, np.empty(width))
+    n = _n_components(theta, dim)
+    shares = np.empty((n, width))
+    _fill_shares(x, theta, shares, np.empty(width))
     for k in range(n):
-        at_means, at_factors = n + k * dim, n + n * dim + k * dim * dim
         mass = 0.0
         for l in range(width):
             shares[k, l] *= weights[l]
             mass += shares[k, l]
+        mean, factor = _component(theta, n, dim, k)
+        mean_out, factor_out = _component(out, n, dim, k)
         out[k] -= mass
-        for j in range(dim):
-            z[0, :] = 0.0
-            for i in range(j, dim):
-                for l in range(width):
-                    z[0, l] += theta[at_factors + i * dim + j] * (x[i, l] - theta[at_means + i])
-            total = 0.0
-            for l in range(width):
-                z[0, l] *= shares[k, l]
-                total += z[0, l]
-            for i in range(j, dim):
-                moment = 0.0
-                for l in range(width):
-                    moment += z[0, l] * (x[i, l] - theta[at_means + i])
-                out[at_means + i] -= theta[at_factors + i * dim + j] * total
-                out[at_factors + i * dim + j] += moment
-            out[at_factors + j * dim + j] -= mass / theta[at_factors + j * dim + j]
+        add_dense_grad_theta(x, mean, factor, shares[k], mean_out, factor_out)
+        for i in range(dim):
+            factor_out[i * dim + i] -= mass / factor[i * dim + i]
