@@ -189,6 +189,10 @@ def pit(x):
     return 0.5 * x[0] ** 2 if x[0] < 1.0 else -math.inf
 
 
+def hole(x):
+    return min(0.5 * x[0] ** 2, 1e6 * abs(x[0] - 50.0) - 1e3)
+
+
 class TestWarnings:
     def warned(self, *words, **options):
         options = {"n_chains": 20, "n_draws": 100, "n_warmup": 0, "rng": 3} | options
@@ -208,9 +212,21 @@ class TestWarnings:
         self.warned("20 of 20 chains never moved", "smaller step_size", energy=eb.Gaussian([0.0], 1e-8),
                     kernel=eb.RandomWalk(1e4), init=[0.0])
 
+    def test_one_stuck_chain_among_many(self):
+        init = np.zeros((20, 1))
+        init[7] = 50.0
+        self.warned("1 of 20 chains never moved", energy=eb.energy(1)(hole), kernel=eb.RandomWalk(2.0), init=init)
+
+    def test_bad_luck_is_not_stuck(self):
+        """Of 2,000 chains with 20 transitions at an acceptance of 0.3 one or two never move."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run = eb.sample(eb.Gaussian([0.0]), eb.RandomWalk(4.0), n_chains=2000, n_draws=20, n_warmup=0, rng=5)
+        assert (run.acceptance_rate == 0.0).any()
+
     def test_low_acceptance(self):
         self.warned("acceptance rate is", "below 10 %", "smaller step_size", energy=eb.Gaussian([0.0]),
-                    kernel=eb.RandomWalk(14.0), thin=9, init=[0.0])
+                    kernel=eb.RandomWalk(14.0), init=[0.0])
 
     def test_high_acceptance(self):
         self.warned("acceptance rate is", "above 90 %", "larger step_size", energy=eb.Gaussian([0.0]),

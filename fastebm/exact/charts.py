@@ -17,7 +17,8 @@ from fastebm._checks import FloatArray
 from fastebm.exact.densities import Density
 from fastebm.exact.modes import Modes
 
-_NEWTON_STEPS = 4
+_NEWTON_STEPS = 3
+_MAX_CENTRES = 16  # more of them are a comb that even steps resolve as well
 _RESOLVED = 1.5  # a peak needs no centre of its own where a unit of t is shorter than this many of its widths
 _BULK = 3.0  # standard deviations
 
@@ -126,6 +127,6 @@ def _ruler(places: FloatArray, widths: FloatArray) -> Ruler:
     kept = [0]
     for k in range(1, len(places)):
         finest = 1.0 / (1.0 / np.hypot(places[k] - places[kept], widths[kept])).sum()
-        if finest > _RESOLVED * widths[k]:
+        if finest > _RESOLVED * widths[k] and len(kept) < _MAX_CENTRES:
             kept.append(k)
     return Ruler(places[kept], widths[kept])

@@ -38,7 +38,7 @@ class HalfLine:
     def __init__(self, wall: float, side: int, origin: float) -> None:
         self.wall, self.side, self.origin = wall, side, origin
         self.distance = side * (origin - wall)
-        ends = (math.log(_closest(wall) / self.distance), math.log(_FAR / self.distance))
+        ends = (math.log(_closest(wall)) - math.log(self.distance), math.log(_FAR) - math.log(self.distance))
         self.limits = ends if side == 1 else (-ends[1], -ends[0])
 
     def x(self, v: FloatArray) -> FloatArray:
@@ -61,9 +61,10 @@ class Interval:
         self.lower, self.upper, self.origin = lower, upper, origin
         self.width = upper - lower
         self.p, self.q = (origin - lower) / self.width, (upper - origin) / self.width
+        ratio = math.log(self.q) - math.log(self.p)
         self.limits = (
-            math.log(_closest(lower) / self.width) + math.log(self.q / self.p),
-            -math.log(_closest(upper) / self.width) + math.log(self.q / self.p),
+            math.log(_closest(lower)) - math.log(self.width) + ratio,
+            math.log(self.width) - math.log(_closest(upper)) + ratio,
         )
 
     def x(self, v: FloatArray) -> FloatArray:

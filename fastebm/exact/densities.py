@@ -59,30 +59,33 @@ class Density:
         """log |dx/dv| (n,)."""
         return np.asarray(np.sum([one.log_slope(v[:, i]) for i, one in enumerate(self.coordinates)], axis=0))
 
-    def log(self, v: FloatArray) -> FloatArray:
+    def log(self, v: FloatArray, *, is_far: bool = False) -> FloatArray:
         """log density (n,) at v (n, dim); -inf beyond the limits.
 
         Raises
         ------
-        ValueError : the energy is nan; the message names x.
+        ValueError : the energy is nan, unless `is_far`: out there inf - inf may be rounding; the message names x.
         NotNormalisableError : the energy is -inf.
         """
         out = np.full(len(v), -np.inf)
         inside = ((v >= self.limits[:, 0]) & (v <= self.limits[:, 1])).all(axis=1)
         for rows in np.array_split(np.flatnonzero(inside), -(-len(v) // _CHUNK) or 1):
-            out[rows] = self.log_slope(v[rows]) - self.energies(self.x(v[rows]))
+            out[rows] = self.log_slope(v[rows]) - self.energies(self.x(v[rows]), is_far=is_far)
         return out
 
-    def energies(self, x: FloatArray) -> FloatArray:
-        """E (n,) at points x (n, dim), which are counted; nan and -inf are refused."""
+    def energies(self, x: FloatArray, *, is_far: bool = False) -> FloatArray:
+        """E (n,) at points x (n, dim), which are counted; nan and -inf are refused as by `log`."""
         self.n_evaluations += len(x)
         with np.errstate(all="ignore"):
             energies = np.asarray(self.energy.energy(x))
-        if np.isnan(energies).any():
-            raise ValueError(
-                f"{self.energy.name} is nan at x={x[np.argmax(np.isnan(energies))].tolist()}; return a number there, "
-                "or math.inf where x is impossible, or pass bounds that leave it out."
-            )
+        is_nan = np.isnan(energies)
+        if is_nan.any():
+            if not is_far:
+                raise ValueError(
+                    f"{self.energy.name} is nan at x={x[np.argmax(is_nan)].tolist()}; return a number there, "
+                    "or math.inf where x is impossible, or pass bounds that leave it out."
+                )
+            energies = np.where(is_nan, np.inf, energies)
         if np.isneginf(energies).any():
             raise NotNormalisableError(
                 f"{self.energy.name} is -inf at x={x[np.argmin(energies)].tolist()}, so that exp(-E) is infinite; "

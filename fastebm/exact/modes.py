@@ -23,6 +23,7 @@ from fastebm.exact.densities import Density, NotNormalisableError
 
 _N_STARTS = 48  # among the peaks of a scan
 _N_ANYWHERE = 64  # whatever their height: a basin can be wide where its peak is not
+_N_FAR = 4  # where the density is high although they are out of reach of the scan
 _N_NEIGHBOURS = 9  # a point is the first of its own
 _N_ITERATIONS = 60
 _N_ROUNDS = 3
@@ -82,14 +83,7 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     ------
     NotNormalisableError : the density rises, or stays the same, towards infinity.
     """
-    points = scans.scattered(density)
-    starts = np.vstack([_peaks(density, points, np.arcsinh(1e3 * points)), points[:_N_ANYWHERE]])
-    starts = starts[density.log(starts) > -np.inf]
-    if len(starts) == 0:
-        raise NotNormalisableError(
-            f"{density.energy.name} is +inf at every point tried, so that exp(-E) is zero there; "
-            "pass bounds close around the points where it is finite."
-        )
+    starts = _first_starts(density)
     if seeds is not None:
         starts = np.vstack([seeds, starts])
     found = _distinct(_climbed(density, starts, _wide_frames(starts)))
@@ -104,6 +98,23 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
         if len(found) <= known:
             break
     return found
+
+
+def _first_starts(density: Density) -> FloatArray:
+    """Places (n, dim) to search from: peaks among scattered points, some of the points, and high ones far out."""
+    points = scans.scattered(density)
+    starts = np.vstack([_peaks(density, points, np.arcsinh(1e3 * points)), points[:_N_ANYWHERE]])
+    heights = density.log(starts)
+    if np.isneginf(heights).all():
+        raise NotNormalisableError(
+            f"{density.energy.name} is +inf at every point tried, so that exp(-E) is zero there; "
+            "pass bounds close around the points where it is finite."
+        )
+    far = scans.far(density)
+    far_heights = density.log(far, is_far=True)
+    highest = np.argsort(-far_heights)[:_N_FAR]
+    high = highest[far_heights[highest] >= heights.max() + _LEAST_MASS]
+    return np.vstack([starts[heights > -np.inf], far[high]])
 
 
 def _peaks(density: Density, points: FloatArray, places: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from fastebm.exact.refinement import Refinement
 __all__ = ["MAX_DIM", "Grid", "NotNormalisableError", "grid"]
 
 MAX_DIM = 3
-_HOPELESS = 0.1  # error of log Z from which on nothing is known
+_HOPELESS = 0.03  # error of log Z from which on nothing is known
 _N_SEARCHES = 3  # for modes
 _LOOSE = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # closer than this, and ten times its own error, the other rule need not agree
 _UNTRUSTED = 10.0

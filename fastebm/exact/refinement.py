@@ -18,7 +18,7 @@ _MUCH = 0.01  # a coordinate whose coarseness is below this share of the worst o
 _TRIAL_NODES = {1: 20_000, 2: 100_000, 3: 500_000}  # of a lattice, before another chart is tried
 _MAX_EVALUATIONS = 8_000_000
 _ROUGH = 0.05  # coarseness from which on a lattice does not tell where mass is negligible
-_BETTER = 0.1  # share of the error that makes another chart worth its while
+_SMOOTHER = 0.3  # share of the roughness that makes another chart worth its while
 _HIGHER = 1.0  # in log density
 _SAFETY = 7.0  # a peak's mass is only estimated to a factor of exp of this
 _SINGULAR = 1e12  # condition number
@@ -93,6 +93,16 @@ class Refinement:
         before, last = self.changes[-2:]
         return last <= 0.5 * before and last <= 10.0 * float(np.max(self.coarseness[-3:-1])) ** 2
 
+    def roughness(self) -> float:
+        """Largest coarseness of the last two lattices, by which charts with lattices of a size compare."""
+        return float(np.max(self.coarseness[-2:])) if self.coarseness else math.inf
+
+    def has_room(self) -> bool:
+        """Whether there will be changes enough to judge the error by."""
+        levels = max(0, 2 - len(self.changes))
+        dim = len(self.steps)
+        return self.lattice is not None and self.lattice.n_nodes * _FINER ** (-dim * levels) <= lattices.MAX_NODES[dim]
+
     def missed(self) -> FloatArray | None:
         """v (dim,) of a node that is higher than any mode that was found, if there is one."""
         if self.lattice is None:
@@ -116,7 +126,9 @@ def resolved(density: Density, found: Modes, rtol: float) -> Refinement:
         return on_modes
     on_moments = Refinement(charts.of_moments(density, mean, cov), found, rtol)
     on_moments.refine(_TRIAL_NODES[dim], budget)
-    best, other = (on_moments, on_modes) if on_moments.error() < _BETTER * on_modes.error() else (on_modes, on_moments)
+    best, other = on_modes, on_moments
+    if on_moments.roughness() < _SMOOTHER * on_modes.roughness() and on_moments.has_room():
+        best, other = on_moments, on_modes
     best.refine(lattices.MAX_NODES[dim], budget)
     if best.lattice is not None and other.lattice is not None:
         apart = abs(best.lattice.log_total - other.lattice.log_total)

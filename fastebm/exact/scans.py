@@ -12,6 +12,7 @@ from fastebm._checks import FloatArray
 from fastebm.exact.densities import Density
 
 _N_SCATTERED = {1: 32768, 2: 8192, 3: 8192}
+_N_FAR = 256
 _N_CLOUD = {1: 64, 2: 128, 3: 256}
 
 
@@ -21,6 +22,19 @@ def scattered(density: Density) -> FloatArray:
     x = [_column(share, *pair) for share, pair in zip(shares.T, density.walls.tolist(), strict=True)]
     with np.errstate(divide="ignore"):
         return np.clip(density.v(np.column_stack(x)), density.limits[:, 0], density.limits[:, 1])
+
+
+def far(density: Density) -> FloatArray:
+    """Coordinates (n, dim) of points at distances of 1e6 to 1e20, where an energy may fall again."""
+    shares = _evenly(_N_FAR, density.dim)
+    x = [
+        _signed(share, 6.0, 20.0) if np.isinf(lower) and np.isinf(upper)
+        else lower + 10.0 ** (6.0 + 14.0 * share) if np.isinf(upper)
+        else upper - 10.0 ** (6.0 + 14.0 * share) if np.isinf(lower)
+        else lower + (upper - lower) * share
+        for share, (lower, upper) in zip(shares.T, density.walls.tolist(), strict=True)
+    ]
+    return density.v(np.column_stack(x))
 
 
 def cloud(dim: int) -> FloatArray:

@@ -166,7 +166,8 @@ def _warn(run: Run, chains: Chains, n_draws: int) -> None:
         return
     rate = float(run.acceptance_rate.mean())
     n_stuck = int(np.count_nonzero(run.acceptance_rate == 0.0))
-    if n_stuck and chains.n_transitions >= 20:
+    n_by_chance = chains.n * (1.0 - rate) ** chains.n_transitions  # in a short run of many chains some just had no luck
+    if n_stuck and chains.n_transitions >= 20 and (rate == 0.0 or n_by_chance < 1e-6):
         say(
             f"{n_stuck} of {chains.n} chains never moved; pass a smaller step_size, a longer n_warmup, or init= with "
             "points inside the bulk of the distribution."
