@@ -1,4 +1,6 @@
-"""One hypothesis profile for all tests. Seeds are drawn, never pinned: a law has to hold for each of them.
+"""One hypothesis profile for all tests, and one precision of mpmath.
+
+Seeds are drawn, never pinned: a law has to hold for each of them.
 
 NUMBA_CACHE_DIR is left alone: fastebm names its compiled files by a digest of the library's sources and flags, so that
 an edit anywhere compiles anew, nothing stale can come back, and a second run of the tests finds its code on disk.
@@ -6,6 +8,7 @@ an edit anywhere compiles anew, nothing stale can come back, and a second run of
 
 import os
 
+import mpmath
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -16,4 +19,4 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # compilation again
 )
 settings.load_profile("fastebm")
-
+mpmath.mp.dps = 50

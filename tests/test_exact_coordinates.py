@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from fastebm.exact.coordinates import HalfLine, Interval, Line, coordinate
 
-mpmath.mp.dps = 50
 positions = st.floats(-1e6, 1e6)
 distances = st.floats(-9.0, 6.0).map(lambda power: 10.0**power)
 near = st.floats(-25.0, 25.0)

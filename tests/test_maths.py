@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from fastebm._compile import FLAGS
 from fastebm.lanes import maths
 
-mpmath.mp.prec = 120
-
 
 @numba.njit(**FLAGS)
 def run(x, words, exps, logs, sines, cosines):

@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from fastebm.lanes.primitives import BINARY, UNARY, _digamma
 
-mpmath.mp.prec = 120
-
 
 def between(low, high):
     return st.floats(low, high)

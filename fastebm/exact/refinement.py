@@ -59,6 +59,7 @@ class Refinement:
             self.steps = 0.5 * self.steps  # all nodes lie outside a small support
             self.lattice = lattices.laid(chart, self.steps, self.box, 0, self.negligible)
         self.coarseness = [] if self.lattice is None else [self.lattice.coarseness()]
+        self.all_steps = [self.steps]
 
     def refine(self, max_nodes: int, max_evaluations: int) -> None:
         """Lay finer lattices until the error is below rtol, or the next has too many nodes."""
@@ -76,22 +77,37 @@ class Refinement:
             self.changes.append(abs(finer.log_total - self.lattice.log_total))
             self.coarseness.append(finer.coarseness())
             self.steps, self.lattice = steps, finer
+            self.all_steps.append(steps)
 
     def error(self) -> float:
         """Bound on the error of log Z from the lattice's steps, infinite while there is too little to go by."""
-        if self.lattice is None or len(self.changes) < 2:
+        if self.lattice is None or not self.changes:
             return math.inf
         if self.is_smooth():
-            return max(3.0 * self.changes[-1], self.doubt)  # which is the error of the last but one
+            # The change is the error of the last but one. It can be small by chance, as any error that oscillates with
+            # the lattice's offset, so that coarseness has to agree.
+            safety = 3.0 if len(self.changes) > 1 else 10.0
+            return max(safety * self.changes[-1], 4.0 * self._error_by_coarseness(), self.doubt)
+        if len(self.changes) == 1:
+            return math.inf
         # At kinks and jumps errors fall slowly and unevenly, so that one of them can be small by chance.
         return max(4.0 * max(*self.changes[-2:], float(self.coarseness[-1].max())), self.doubt)
 
+    def _error_by_coarseness(self) -> float:
+        """What the last lattices' errors with twice their steps make of the error with today's, if density is smooth.
+
+        log(error) goes as -1/step, or faster; the largest of three lattices counts, as each can be small by chance.
+        """
+        recent = zip(self.all_steps[-3:], self.coarseness[-3:], strict=True)
+        errors = [coarseness ** (2.0 * steps / self.steps) for steps, coarseness in recent]
+        return float(np.max(errors, axis=0).sum())
+
     def is_smooth(self) -> bool:
         """Whether log Z converges as for a smooth density: half the step, twice the digits."""
-        if len(self.changes) < 2:
+        if not self.changes:
             return False
-        before, last = self.changes[-2:]
-        return last <= 0.5 * before and last <= 10.0 * float(np.max(self.coarseness[-3:-1])) ** 2
+        falls = len(self.changes) == 1 or self.changes[-1] <= 0.5 * self.changes[-2]
+        return falls and self.changes[-1] <= 10.0 * float(np.max(self.coarseness[-3:-1])) ** 2
 
     def roughness(self) -> float:
         """Largest coarseness of the last two lattices, by which charts with lattices of a size compare."""

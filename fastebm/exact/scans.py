@@ -13,7 +13,7 @@ from fastebm.exact.densities import Density
 
 _N_SCATTERED = {1: 32768, 2: 8192, 3: 8192}
 _N_FAR = 256
-_N_CLOUD = {1: 64, 2: 128, 3: 256}
+_N_CLOUD = {1: 64, 2: 1024, 3: 2048}
 
 
 def scattered(density: Density) -> FloatArray:
