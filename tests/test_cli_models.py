@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastebm as eb
-from fastebm import tables
+from fastebm import cli, tables
 from fastebm.cli import fit as fit_command
 from fastebm.cli import main
 
@@ -18,6 +18,12 @@ def write(path, header, rows):
     lines = ([",".join(header)] if header else []) + [",".join(map(str, row)) for row in rows]
     path.write_text("\n".join(lines) + "\n")
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    """Whether this machine compiles now or did so before makes no difference here."""
+    monkeypatch.setattr(cli._CompileNotes, "emit", lambda *_: None)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def model(table, tmp_path, capsys):
 
 
 def refused(capsys, words, *parts):
-    """What the command says when it ends with status 2: one line that holds the parts."""
+    """What the command says when it ends with status 2: one line that holds the parts and a next move."""
     assert main(words) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -43,6 +49,8 @@ def refused(capsys, words, *parts):
     assert end == ""
     assert line.startswith(f"fastebm {words[0]}: ")
     assert all(part in line for part in parts), line
+    assert line.endswith("."), line
+    assert ";" in line, "the next move is missing"
     return line
 
 

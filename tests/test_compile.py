@@ -204,6 +204,16 @@ def test_new_processes_and_edited_sources(tmp_path):
     assert 0 < n_other < n
 
 
+def test_a_module_that_is_renamed_keeps_its_code(tmp_path):
+    script, cache = tmp_path / "script.py", tmp_path / "cache"
+    (tmp_path / "first.py").write_text(SCRIPT)
+    script.write_text("import first")
+    before, _ = run(script, cache)
+    (tmp_path / "first.py").rename(tmp_path / "second.py")
+    script.write_text("import second")
+    assert run(script, cache) == (before, 0)
+
+
 def test_an_edit_anywhere_in_the_library_makes_all_code_anew(tmp_path, monkeypatch):
     library = tmp_path / "fastebm"
     shutil.copytree(Path(fastebm.__file__).parent, library, ignore=shutil.ignore_patterns("__pycache__"))

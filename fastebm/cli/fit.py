@@ -6,6 +6,7 @@ the rows is held out: it gives the likelihood, which is exact for one to three c
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,9 @@ def run(chosen: argparse.Namespace) -> int:
     columns = None if chosen.columns is None else [name.strip() for name in chosen.columns.split(",")]
     names, rows = tables.read_csv(chosen.data, columns)
     train, held_out = split(rows, _checks.fraction(chosen.held_out, "--held-out"), rng=chosen.seed)
-    dim = rows.shape[1]
-    center, scale = train.mean(axis=0), train.std(axis=0)
-    constant = [name for name, spread in zip(names, np.ptp(train, axis=0), strict=True) if spread == 0.0]
-    if constant:
-        raise ValueError(f"{chosen.data}: column {constant[0]!r} is constant; leave it out with --columns.")
+    dim, scale = rows.shape[1], _scale(chosen.data, names, train)
     result = fit(
-        MLP(dim, chosen.hidden, center=center, scale=scale, rng=chosen.seed),
+        MLP(dim, chosen.hidden, center=train.mean(axis=0), scale=scale, rng=chosen.seed),
         train,
         PersistentCD(k=chosen.transitions),
         optimizer=Adam(chosen.rate, chosen.rate / 30.0),
@@ -69,7 +66,32 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _widths(text: str) -> list[int]:
-    return [int(width) for width in text.split(",")]
+    try:
+        return [int(width) for width in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of widths; write whole numbers with commas between, for example 64,64."
+        ) from None
+
+
+def _scale(path: Path, names: list[str], train: FloatArray) -> FloatArray:
+    """Standard deviations of the training rows' columns; those that cannot be a scale are refused by name."""
+    if len(train) < 2:
+        raise ValueError(
+            f"{path}: {len(train)} row is left to train on, where 2 are needed; give it more rows, or lower --held-out."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale: FloatArray = train.std(axis=0)
+        ranges = np.ptp(train, axis=0)
+    for name, spread, distance in zip(names, scale.tolist(), ranges.tolist(), strict=True):
+        if distance == 0.0:
+            raise ValueError(f"{path}: column {name!r} is constant; leave it out with --columns.")
+        if not 0.0 < spread < math.inf:
+            raise ValueError(
+                f"{path}: column {name!r} has the standard deviation {spread}, too small or too large for its square; "
+                "rescale it, or remove the rows that are not data."
+            )
+    return scale
 
 
 def _gaussian(train: FloatArray, held_out: FloatArray) -> str:

@@ -31,6 +31,8 @@ def run(chosen: argparse.Namespace) -> int:
         model.energy,
         n_chains=n_chains, n_draws=-(-n // n_chains), n_warmup=2000, thin=_THIN, init=init, rng=chosen.seed,
     )
+    if result.draws.shape[1] == 0:
+        raise KeyboardInterrupt  # stopped in the warm-up: an empty table must not take the place of an old one
     rows = np.swapaxes(result.draws, 0, 1).reshape(-1, model.energy.dim)[:n]
     names = model.columns or [f"x{i}" for i in range(model.energy.dim)]
     if chosen.out is None:

@@ -32,6 +32,12 @@ def run(chosen: argparse.Namespace) -> int:
             "model's columns in the file."
         )
     scores = anomaly_score(model.energy, rows)
+    if np.isnan(scores).any():  # nan is above no threshold, so that the oddest row would pass for normal
+        row = int(np.argmax(np.isnan(scores)))
+        raise ValueError(
+            f"{chosen.data}: the energy of row {row + 1}, {rows[row].tolist()}, is nan, which is no score; correct or "
+            "remove the row, or mend the energy."
+        )
     result = {"score": scores}
     if model.threshold is not None:
         result["is_anomaly"] = (scores > model.threshold).astype(float)

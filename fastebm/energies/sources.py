@@ -39,7 +39,8 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
     namespace: dict[str, Any] = {"__builtins__": function.__globals__.get("__builtins__", __builtins__)}
     cells = tuple(types.CellType() for _ in function.__closure__ or ())
     twin = types.FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, cells)
-    twin.__qualname__, twin.__module__ = function.__qualname__, function.__module__
+    # Loading machine code imports the modules of its functions. That must not be the user's, which may be gone by then.
+    twin.__qualname__, twin.__module__ = function.__qualname__, __name__
     copies[id(function)] = twin
 
     def own(value: Any) -> Any:
@@ -144,7 +145,7 @@ def _bytecode(function: types.FunctionType) -> bytes:
 def _source(function: types.FunctionType) -> bytes:
     """The function's tokens from `def` or `lambda` on, without comments and layout; bytecode if there is no source."""
     try:
-        text = textwrap.dedent(inspect.getsource(function))
+        text = textwrap.dedent(inspect.getsource(function.__code__))
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (OSError, TypeError, SyntaxError, tokenize.TokenError):
         return _bytecode(function)
