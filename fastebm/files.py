@@ -61,11 +61,13 @@ def replacing(path: PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def writable(path: PathLike) -> Path:
+def writable(path: PathLike, reads: Sequence[PathLike] = ()) -> Path:
     """`path`, after making sure that a file can be written there: to be asked before long work.
 
-    Leaves nothing behind and does not touch a file that is there already.
+    Leaves nothing behind and does not touch a file that is there already; `reads` are files that it must not replace.
     """
+    if any(os.path.realpath(path) == os.path.realpath(read) for read in reads):
+        raise _not_writable(path, "it is what is read")
     _beside(Path(os.path.realpath(path)), path).unlink()
     return Path(path)
 

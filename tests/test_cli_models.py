@@ -1,6 +1,7 @@
 """The commands fit, sample, score and logz: from a CSV file to a model, and from it to rows, scores and log Z."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,3 +260,11 @@ class TestOwnEnergies:
     def test_refusals(self, saved, capsys):
         refused(capsys, ["logz", saved], "your own energy 'spring'")
         refused(capsys, ["logz", saved, "--energy", "models_of_mine:twice"], "another energy")
+
+
+def test_no_command_replaces_what_it_reads(table, model, capsys):
+    before = [Path(path).read_bytes() for path in (table, model)]
+    for words in (["fit", table, "--out", table], ["score", model, table, "--out", table],
+                  ["score", model, table, "--out", model], ["sample", model, "--out", model]):
+        refused(capsys, words, "it is what is read")
+    assert [Path(path).read_bytes() for path in (table, model)] == before

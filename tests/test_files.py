@@ -321,6 +321,11 @@ class TestWritable:
         with pytest.raises(FileWriteError, match="it is write-protected"):
             files.writable(path)
 
+    def test_what_is_read_is_not_replaced(self, tmp_path):
+        path = saved(tmp_path)
+        with pytest.raises(FileWriteError, match="it is what is read"):
+            files.writable(tmp_path / "." / path.name, reads=[tmp_path / "other", path])
+
     def test_a_folder_without_permission(self, tmp_path, monkeypatch):
         def denied(*_: object, **__: object) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    files.writable(chosen.out)
+    files.writable(chosen.out, reads=[chosen.data])
     columns = None if chosen.columns is None else [name.strip() for name in chosen.columns.split(",")]
     names, rows = tables.read_csv(chosen.data, columns)
     train, held_out = split(rows, _checks.fraction(chosen.held_out, "--held-out"), rng=chosen.seed)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     n = _checks.count(chosen.n, "--n")
     if chosen.out is not None:
-        files.writable(chosen.out)
+        files.writable(chosen.out, reads=[chosen.model])
     model = read_model(chosen)
     n_chains = min(n, _CHAINS)
     # where the training has left its particles, chains need not look for the distribution

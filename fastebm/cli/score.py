@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     if chosen.out is not None:
-        files.writable(chosen.out)
+        files.writable(chosen.out, reads=[chosen.data, chosen.model])
     model = read_model(chosen)
     names, rows = tables.read_csv(chosen.data, model.columns)
     if len(names) != model.energy.dim:
