@@ -90,7 +90,8 @@ def modes(density: Density, seeds: FloatArray | None = None) -> Modes:
     _refuse_infinite(density, found)
     for _ in range(_N_ROUNDS):
         best = min(len(found), _N_CLOUDS)
-        starts_of = [_around(density, found, k) for k in range(best)]
+        z = scans.cloud(density.dim, best)
+        starts_of = [_around(density, found, k, z) for k in range(best)]
         frames = np.repeat(found.frames[:best], [len(starts) for starts in starts_of], axis=0)
         near = _climbed(density, np.vstack(starts_of), frames)
         known = len(found)
@@ -133,9 +134,8 @@ def _peaks(density: Density, points: FloatArray, places: FloatArray) -> FloatArr
     return points[order[:_N_STARTS]]
 
 
-def _around(density: Density, found: Modes, k: int) -> FloatArray:
-    """Peaks among points scattered around mode k, one to a thousand widths away."""
-    z = scans.cloud(density.dim)
+def _around(density: Density, found: Modes, k: int, z: FloatArray) -> FloatArray:
+    """Peaks among points scattered around mode k; z (n, dim) in its widths."""
     points = found.centres[k] + z @ found.frames[k].T
     return _peaks(density, points, np.arcsinh(z))
 

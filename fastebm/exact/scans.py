@@ -13,7 +13,7 @@ from fastebm.exact.densities import Density
 
 _N_SCATTERED = {1: 32768, 2: 8192, 3: 8192}
 _N_FAR = 256
-_N_CLOUD = {1: 64, 2: 1024, 3: 2048}
+_N_CLOUD = {1: 512, 2: 16384, 3: 32768}  # in all clouds together
 
 
 def scattered(density: Density) -> FloatArray:
@@ -37,9 +37,9 @@ def far(density: Density) -> FloatArray:
     return density.v(np.column_stack(x))
 
 
-def cloud(dim: int) -> FloatArray:
-    """Points (n, dim) around 0 whose coordinates have sizes of 0.1 to 1000."""
-    return _signed(_evenly(_N_CLOUD[dim], dim), -1.0, 3.0)
+def cloud(dim: int, n_clouds: int) -> FloatArray:
+    """Points (n, dim) around 0 whose coordinates have sizes of 0.1 to 1000: fewer the more clouds there will be."""
+    return _signed(_evenly(_N_CLOUD[dim] // n_clouds, dim), -1.0, 3.0)
 
 
 def _column(share: FloatArray, lower: float, upper: float) -> FloatArray:
