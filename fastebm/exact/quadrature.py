@@ -19,6 +19,7 @@ from fastebm.exact.refinement import Refinement
 __all__ = ["MAX_DIM", "Grid", "NotNormalisableError", "grid"]
 
 MAX_DIM = 3
+_LEAST_CLAIM = 0.3  # of rtol: changes that are smaller may be so by chance, and no effort went into telling
 _HOPELESS = 0.03  # error of log Z from which on nothing is known
 _N_SEARCHES = 3  # for modes
 _LOOSE = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # closer than this, and ten times its own error, the other rule need not agree
@@ -215,6 +216,7 @@ def _settled(best: Refinement, name: str) -> tuple[Lattice, float]:
             f"exp(-E) of {name} falls too slowly towards the {('lower', 'upper')[side]} end of coordinate {i} to have "
             "a finite integral; add a term that confines x, or pass bounds."
         )
+    error = max(error, _LEAST_CLAIM * best.rtol)
     return lattice, error + max(float(tails.sum()), tails.size * best.negligible)
 
 

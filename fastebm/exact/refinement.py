@@ -96,11 +96,15 @@ class Refinement:
     def _error_by_coarseness(self) -> float:
         """What the last lattices' errors with twice their steps make of the error with today's, if density is smooth.
 
-        log(error) goes as -1/step, or faster; the largest of three lattices counts, as each can be small by chance.
+        Two laws, of which the larger counts: log(error) goes as -1/step, the largest of three lattices taken since
+        each can be small by chance; and error goes as a power of the step, the one seen over the three lattices.
         """
-        recent = zip(self.all_steps[-3:], self.coarseness[-3:], strict=True)
-        errors = [coarseness ** (2.0 * steps / self.steps) for steps, coarseness in recent]
-        return float(np.max(errors, axis=0).sum())
+        all_steps, coarseness = np.array(self.all_steps[-3:]), np.array(self.coarseness[-3:])
+        exponential = (coarseness ** (2.0 * all_steps / self.steps)).max(axis=0)
+        with np.errstate(all="ignore"):
+            power = np.log(coarseness[0] / coarseness[-1]) / np.log(all_steps[0] / self.steps)
+            algebraic = np.nan_to_num(coarseness[-1] * 0.5**power)  # a step that stands still has no power
+        return float(np.maximum(exponential, algebraic).sum())
 
     def is_smooth(self) -> bool:
         """Whether log Z converges as for a smooth density: half the step, twice the digits."""
