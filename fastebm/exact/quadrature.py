@@ -19,6 +19,7 @@ from fastebm.exact.refinement import Refinement
 __all__ = ["MAX_DIM", "Grid", "NotNormalisableError", "grid"]
 
 MAX_DIM = 3
+_FOR_STEPS = 0.9  # of rtol; the rest is for tails and rounding
 _LEAST_CLAIM = 0.3  # of rtol: changes that are smaller may be so by chance, and no effort went into telling
 _HOPELESS = 0.03  # error of log Z from which on nothing is known
 _N_SEARCHES = 3  # for modes
@@ -151,7 +152,7 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
             f"{energy.name} has dim={energy.dim}, but quadrature ends at dim={MAX_DIM}; "
             "compare points by log_ratio, where Z cancels, and train by PersistentCD."
         )
-    best = _resolved(Density(energy, _walls(energy, bounds)), rtol)
+    best = _resolved(Density(energy, _walls(energy, bounds)), _FOR_STEPS * rtol)
     lattice, error = _settled(best, energy.name)
     found = Grid(energy, bounds, lattice, rtol, error, 0, best.is_smooth())
     rounding = _rounding(found)
