@@ -11,10 +11,12 @@ import functools
 import hashlib
 import importlib.metadata
 import inspect
+import itertools
 import logging
 import os
 import pickle
 import re
+import secrets
 import sys
 import tempfile
 import warnings
@@ -25,12 +27,17 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import errors
+from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from fastebm._checks import FastebmWarning
 
 logger = logging.getLogger("fastebm")
+
+# Numba numbers functions from 1 in every process and makes symbols of the numbers. Code that two processes kept on disk
+# would have the same symbols, and in a third process the linker would put one function in the place of the other.
+FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
 
 # `contract` lets a product and a sum fuse and nothing else: it keeps infinities, nan and the order of sums.
 FLAGS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}

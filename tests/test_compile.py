@@ -204,6 +204,24 @@ def test_new_processes_and_edited_sources(tmp_path):
     assert 0 < n_other < n
 
 
+def test_code_of_several_processes_is_not_mixed_up(tmp_path):
+    """Two energies of one form, each compiled first in a process of its own, and then used together."""
+    script, cache = tmp_path / "script.py", tmp_path / "cache"
+    define = (
+        "import fastebm as eb\n"
+        "def of(n):\n"
+        "    @eb.energy(dim=2, theta={'skipped': [7.0] * n, 'wanted': [float(n), 1.0]})\n"
+        "    def energy(x, theta):\n"
+        "        return theta.wanted[0] * x[0] + theta.wanted[1] * x[1]\n"
+        "    return energy.energy([1.0, 1.0])\n"
+    )
+    for n in (2, 30):
+        script.write_text(f"{define}print(of({n}))\n")
+        assert run(script, cache)[0] == [str(n + 1.0)]
+    script.write_text(f"{define}print(of(2), of(30), of(2))\n")
+    assert run(script, cache) == (["3.0 31.0 3.0"], 0)
+
+
 def test_a_module_that_is_renamed_keeps_its_code(tmp_path):
     script, cache = tmp_path / "script.py", tmp_path / "cache"
     (tmp_path / "first.py").write_text(SCRIPT)
