@@ -19,7 +19,7 @@ from numba import types, uint64
 from numpy.typing import NDArray
 
 from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
-from fastebm.lanes.maths import direction, float_of_bits, log
+from fastebm.lanes.scalars import direction, float_of_bits, log
 
 Words = NDArray[np.uint64]
 

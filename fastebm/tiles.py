@@ -18,16 +18,17 @@ from fastebm._checks import FloatArray, count
 
 AnyArray = NDArray[Any]
 
+LANES = 16  # chains that compiled code treats as one number: enough for several registers, whose work overlaps
+
 _WIDEST = 64
 _TILE_BYTES = 2**18  # a tile and its proposal stay in the second-level cache
 _CACHE_LINE = 64  # bytes
-_LANES = 8  # a multiple of every vector register's length in doubles
 _SUM_GROUPS = 32
 
 
 def widest(dim: int) -> int:
     """The widest tile for points of this dimension: narrower in high dimension, to stay in the cache."""
-    return max(_LANES, min(_WIDEST, _TILE_BYTES // (8 * dim) // _LANES * _LANES))
+    return max(LANES, min(_WIDEST, _TILE_BYTES // (8 * dim) // LANES * LANES))
 
 
 def shape(n: int, dim: int) -> tuple[int, int]:
@@ -38,8 +39,8 @@ def shape(n: int, dim: int) -> tuple[int, int]:
     limit = widest(dim)
     n_tiles = -(-n // limit) if n >= 4 * limit else max(-(-n // limit), 2 * n // limit)
     width = -(-n // n_tiles)
-    if width > _LANES:
-        width = -(-width // _LANES) * _LANES
+    if width > LANES:
+        width = -(-width // LANES) * LANES
     return -(-n // width), width
 
 

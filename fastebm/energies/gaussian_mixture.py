@@ -11,7 +11,7 @@ from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNAT
 from fastebm.energies.energy import Energy
 from fastebm.energies.gaussian import add_dense_grad, add_dense_grad_theta, precision_factor, whiten
 from fastebm.energies.programs import Program
-from fastebm.lanes.maths import exp, log
+from fastebm.lanes.scalars import exp, log
 
 _LOG_2PI = 1.8378770664093453
 

@@ -12,7 +12,7 @@ from fastebm._checks import FloatArray, RNGLike
 from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
 from fastebm.energies.energy import Energy
 from fastebm.energies.programs import Program
-from fastebm.lanes.maths import exp
+from fastebm.lanes.scalars import exp
 
 
 class MLP(Energy):
