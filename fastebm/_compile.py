@@ -56,6 +56,8 @@ ENERGY = types.FunctionType(ENERGY_SIGNATURE)
 GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 
+NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
+
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(**FLAGS)
 
 
@@ -73,6 +75,7 @@ class Compiled:
     key : what, besides the sources of this library, decides the machine code; None for code that is not kept on disk.
     name : how messages call it.
     source : the user's function inside it, if there is one: what cannot be compiled is then the user's to mend.
+    fallback : makes a slower function for a source that `make`'s cannot be compiled from, for the reason in `remedies`.
     """
 
     def __init__(
@@ -82,27 +85,40 @@ class Compiled:
         key: str | None,
         name: str,
         source: Callable[..., Any] | None = None,
+        fallback: Callable[[], Callable[..., Any]] | None = None,
     ) -> None:
         self.make = make
         self.signature = signature
         self.key = key
         self.name = name
         self.source = source
+        self.fallback = fallback
 
     @functools.cached_property
     def pointer(self) -> Any:
         """The Numba function: what compiled code takes where it asks for a function."""
-        dispatcher = numba.njit(**FLAGS)(self.make())
-        if self.key is None:
-            logger.info("compiling %s", self.name)
-        else:
-            dispatcher._cache = _DiskCache(self.name, f"{self.key} {self.signature}")
         try:
-            dispatcher.compile(self.signature)
+            return self._built(self.make)
         except (errors.NumbaError, errors.UnsupportedBytecodeError) as fault:
             if self.source is None:
                 raise
-            raise explain(fault, self.source, self.name) from None
+            place, reason = _place(fault, self.source), _reason(_plain(fault))
+            if self.fallback is None or NEEDS_ONE_CHAIN not in reason:
+                raise explain(fault, self.source, self.name) from None
+        warnings.warn(
+            f"{self.name} is computed chain by chain, several times slower, since at {place} {reason}; "
+            "write eb.where(condition, yes, no), or a loop over indices that do not depend on x.",
+            FastebmWarning, stacklevel=2,
+        )
+        return self._built(self.fallback, " chain by chain")
+
+    def _built(self, make: Callable[[], Callable[..., Any]], kind: str = "") -> Any:
+        dispatcher = numba.njit(**FLAGS)(make())
+        if self.key is None:
+            logger.info("compiling %s", self.name)
+        else:
+            dispatcher._cache = _DiskCache(self.name, f"{self.key} {self.signature}{kind}")
+        dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         return dispatcher
 
@@ -199,9 +215,24 @@ def _warn_once(message: str) -> None:
 
 def explain(fault: Exception, function: Callable[..., Any], what: str) -> EnergyCompileError:
     """Numba's many lines about the user's `function` as one sentence with the file, the line and the usual remedy."""
+    face = what.split()[0]
+    by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
+    return EnergyCompileError(
+        f"{what} cannot be compiled at {_place(fault, function)}: {_reason(_plain(fault))}; write plain scalar code: "
+        "loops over x[i], math.* or NumPy's scalar functions, numbers, arrays of numbers, and helper functions of the "
+        f"same kind{by_hand}."
+    )
+
+
+def _plain(fault: Exception) -> str:
+    """Numba's report without colours and without where in Numba it came from."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")[0]
+
+
+def _place(fault: Exception, function: Callable[..., Any]) -> str:
+    """The file and the line of the user's function that the report is about, and what stands there."""
     code = function.__code__
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(fault))
-    text, _, raised_from = text.partition(". Raised from ")
+    text, _, raised_from = re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")
     places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", raised_from)
     name = os.path.basename(code.co_filename)
     lines = [int(line) for file, line in places if os.path.basename(file) == name]
@@ -210,12 +241,7 @@ def explain(fault: Exception, function: Callable[..., Any], what: str) -> Energy
         with contextlib.suppress(OSError, IndexError, TypeError):
             source, first = inspect.getsourcelines(function)
             place += f" ({source[lines[-1] - first].strip()})"
-    face = what.split()[0]
-    by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
-    return EnergyCompileError(
-        f"{what} cannot be compiled at {place}: {_reason(text)}; write plain scalar code: loops, math.* or NumPy's "
-        f"scalar functions, numbers, arrays of numbers, and helper functions of the same kind{by_hand}."
-    )
+    return place
 
 
 def _reason(text: str) -> str:
@@ -225,6 +251,7 @@ def _reason(text: str) -> str:
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"fastebm: ([^\n]+)", "{0}"),
+        (r"No implementation of function [^\n]+ found for signature:\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x whole"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
         (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
         (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),

@@ -12,14 +12,20 @@ G. L. Steele, D. Lea and C. H. Flood (2014), Fast splittable pseudorandom number
 G. E. P. Box and M. E. Muller (1958), A note on the generation of random normal deviates, doi:10.1214/aoms/1177706645.
 """
 
-import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numba import types, uint64
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
-from fastebm.lanes.scalars import direction, float_of_bits, log
+from fastebm.lanes import maths
+from fastebm.lanes.lane import LANE, WORDS, loaded, place, store, store_row, stored
+from fastebm.lanes.vectors import Real, Word
+from fastebm.tiles import LANES
 
 Words = NDArray[np.uint64]
 
@@ -52,46 +58,117 @@ def splitmix64(counter: Words) -> Words:
     return np.asarray(z ^ (z >> np.uint64(31)))
 
 
-@inlined
-def _rotate_left(word, n):  # type: ignore[no-untyped-def]
-    return (word << uint64(n)) | (word >> uint64(64 - n))
+# ---- the streams of 16 chains, a lane, in registers ----
+
+STATE = types.UniTuple(WORDS, 4)
 
 
-@inlined
-def next_word(s0, s1, s2, s3, l):  # type: ignore[no-untyped-def]
-    """Advance stream l by one step and return its 64 bits; changes the four words in place."""
-    a, b, c, d = s0[l], s1[l], s2[l], s3[l]
-    result = _rotate_left(a + d, 23) + a
-    shifted = b << uint64(17)
-    c ^= a
-    d ^= b
-    s1[l] = b ^ c
-    s0[l] = a ^ d
-    s2[l] = c ^ shifted
-    s3[l] = _rotate_left(d, 45)
-    return result
+def _next_words(state: list[Word]) -> tuple[Word, list[Word]]:
+    """The next 64 bits of each stream, and the states after it."""
+    a, b, c, d = state
+    result = _rotated(a + d, 23) + a
+    c, d_mixed = c ^ a, d ^ b
+    return result, [a ^ d_mixed, b ^ c, c ^ (b << 17), _rotated(d_mixed, 45)]
 
 
-@inlined
-def _uniform_of_word(word):  # type: ignore[no-untyped-def]
+def _rotated(word: Word, n: int) -> Word:
+    return (word << n) | (word >> (64 - n))
+
+
+def _uniform(word: Word) -> Real:
     """A double in the open interval (0, 1): an odd multiple of 2**-53, so that its logarithm is finite."""
-    return float_of_bits((word >> uint64(12)) | uint64(0x3FF0000000000000)) - (1.0 - 2.0**-53)
+    return ((word >> 12) | 0x3FF0000000000000).double() - (1.0 - 2.0**-53)
+
+
+def _uniforms(state: list[Word]) -> tuple[list[Real], list[Word]]:
+    word, state = _next_words(state)
+    return [_uniform(word)], state
+
+
+def _exponentials(state: list[Word]) -> tuple[list[Real], list[Word]]:
+    word, state = _next_words(state)
+    return [-maths.log_of_normal(_uniform(word))], state
+
+
+def _normal_pairs(state: list[Word]) -> tuple[list[Real], list[Word]]:
+    """By Box and Muller."""
+    word, state = _next_words(state)
+    radius = (-2.0 * maths.log_of_normal(_uniform(word))).sqrt()
+    word, state = _next_words(state)
+    sine, cosine = maths.direction(word)
+    return [radius * sine, radius * cosine], state
+
+
+def _drawing(rule: Callable[[list[Word]], tuple[list[Real], list[Word]]], n: int) -> Any:
+    """The compiled function: state -> (n lanes, the state after them)."""
+    result = types.Tuple((*[LANE] * n, STATE))
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def draw(_context: Any, _state: Any) -> Any:
+        def generate(context: Any, builder: Any, _face: Any, arguments: Any) -> Any:
+            drawn, after = rule([Word(builder, one) for one in cgutils.unpack_tuple(builder, arguments[0])])
+            packed = context.make_tuple(builder, STATE, [word.value for word in after])
+            return context.make_tuple(builder, result, [*(one.value for one in drawn), packed])
+
+        return result(STATE), generate
+
+    return draw
+
+
+lane_uniforms, lane_exponentials, lane_normals = (
+    _drawing(_uniforms, 1), _drawing(_exponentials, 1), _drawing(_normal_pairs, 2)
+)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_streams(_context: Any, streams: Any, l: Any) -> Any:
+    """The states of columns l to l + LANES of streams (4, width)."""
+
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        pointers = _pointers(context, builder, face.args[0], *arguments)
+        return context.make_tuple(builder, STATE, [loaded(builder, pointer) for pointer in pointers])
+
+    return STATE(streams, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_streams(_context: Any, streams: Any, l: Any, _state: Any) -> Any:
+    """Put the states of columns l to l + LANES back into streams (4, width)."""
+
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        words = cgutils.unpack_tuple(builder, arguments[2])
+        for word, pointer in zip(words, _pointers(context, builder, face.args[0], *arguments[:2]), strict=True):
+            stored(builder, word, pointer)
+        return context.get_dummy_value()
+
+    return types.void(streams, types.intp, STATE), generate
+
+
+def _pointers(context: Any, builder: Any, kind: Any, streams: Any, l: Any) -> list[Any]:
+    vector = context.get_value_type(WORDS)
+    rows = [context.get_constant(types.intp, j) for j in range(4)]
+    return [place(context, builder, kind, streams, [row, l], vector) for row in rows]
+
+
+# ---- tiles ----
 
 
 @inlined
 def fill_uniforms(streams, out):  # type: ignore[no-untyped-def]
     """Uniform numbers in (0, 1), one a stream, into out (width,); advances the streams."""
-    s0, s1, s2, s3 = streams[0], streams[1], streams[2], streams[3]
-    for l in range(out.shape[0]):
-        out[l] = _uniform_of_word(next_word(s0, s1, s2, s3, l))
+    for l in range(0, out.shape[0], LANES):
+        drawn, state = lane_uniforms(load_streams(streams, l))
+        store_row(out, l, drawn)
+        store_streams(streams, l, state)
 
 
 @inlined
 def fill_exponentials(streams, out):  # type: ignore[no-untyped-def]
     """Standard exponential numbers, one a stream, into out (width,); advances the streams."""
-    s0, s1, s2, s3 = streams[0], streams[1], streams[2], streams[3]
-    for l in range(out.shape[0]):
-        out[l] = -log(_uniform_of_word(next_word(s0, s1, s2, s3, l)))
+    for l in range(0, out.shape[0], LANES):
+        drawn, state = lane_exponentials(load_streams(streams, l))
+        store_row(out, l, drawn)
+        store_streams(streams, l, state)
 
 
 @inlined
@@ -100,16 +177,17 @@ def fill_normals(streams, out):  # type: ignore[no-untyped-def]
 
     An odd last row takes the sine of its pair and drops the cosine, so that a row depends on the rows before it only.
     """
-    s0, s1, s2, s3 = streams[0], streams[1], streams[2], streams[3]
     dim, width = out.shape
-    for i in range(0, dim, 2):
-        first = out[i]
-        second = out[min(i + 1, dim - 1)]
-        for l in range(width):
-            radius = math.sqrt(-2.0 * log(_uniform_of_word(next_word(s0, s1, s2, s3, l))))
-            sine, cosine = direction(next_word(s0, s1, s2, s3, l))
-            second[l] = radius * cosine
-            first[l] = radius * sine
+    for l in range(0, width, LANES):
+        state = load_streams(streams, l)
+        for i in range(0, dim - 1, 2):
+            first, second, state = lane_normals(state)
+            store(out, i, l, first)
+            store(out, i + 1, l, second)
+        if dim % 2:
+            last, _, state = lane_normals(state)
+            store(out, dim - 1, l, last)
+        store_streams(streams, l, state)
 
 
 @compiled(types.void(STREAM_TILES, TILES))

@@ -8,7 +8,7 @@ import keyword
 import traceback
 import warnings
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,8 @@ class FunctionEnergy(Energy):
         grad: Function | None,
         grad_theta: Function | None,
     ) -> None:
-        from fastebm.energies.scalar_code import ScalarCode  # dual numbers take a tenth of Numba's own import time
+        from fastebm.energies.lane_code import tile_energy_of  # number types take a tenth of Numba's own import time
+        from fastebm.energies.scalar_code import ScalarCode
 
         name = getattr(function, "__name__", "energy")
         given = {"grad": grad, "grad_theta": grad_theta}
@@ -108,10 +109,11 @@ class FunctionEnergy(Energy):
             code.n_params,
             name,
             None if digest is None else f"{name} {dim} {shapes} {theta is None} {sorted(frozen_given)} {digest}",
-            code.energy,
+            lambda: tile_energy_of(code.call, code.unpack, dim),
             code.given_grad(frozen_given["grad"]) if grad is not None else code.grad,
             code.given_grad_theta(frozen_given["grad_theta"]) if grad_theta is not None else code.grad_theta,
             source=function,
+            slow_energy=code.energy,
         )
         super().__init__(program, theta or {}, name=name)
         self.source = sources.source_digest(everything)
@@ -195,7 +197,7 @@ def _call(function: Function, arguments: tuple[Any, ...], name: str) -> Any:
 
 
 def _refuse_other_than(value: Any, shape: tuple[int, ...], function: Function, what: str) -> None:
-    seen = np.asarray(value) if np.iterable(value) or np.isscalar(value) else np.asarray(None)
+    seen = np.asarray(value) if isinstance(value, np.ndarray | Iterable) or np.isscalar(value) else np.asarray(None)
     if seen.shape != shape or seen.dtype.kind not in "biuf":
         code = getattr(function, "py_func", function).__code__
         got = "nothing (is a return missing?)" if value is None else f"{type(value).__name__} of shape {seen.shape}"

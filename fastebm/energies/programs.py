@@ -25,6 +25,7 @@ from fastebm._compile import (
     Compiled,
     compiled,
 )
+from fastebm.tiles import LANES
 
 _PARALLEL_FROM = 2**17  # points times numbers that each one touches; below, a thread costs more than it saves
 
@@ -56,15 +57,21 @@ def build(
     grad: Callable[[], Callable[..., Any]],
     grad_theta: Callable[[], Callable[..., Any]],
     source: Callable[..., Any] | None = None,
+    slow_energy: Callable[[], Callable[..., Any]] | None = None,
 ) -> Program:
-    """A program from three makers of tile functions, which are called when first needed; `source` is the user's."""
+    """A program from three makers of tile functions, which are called when first needed.
 
-    def lazy(face: str, make: Callable[[], Callable[..., Any]], signature: Any) -> Compiled:
-        return Compiled(make, signature, None if key is None else f"{face} of {key}", f"{face} of {name}", source)
+    `source` is the user's function, `slow_energy` makes the tile function for one that cannot run on lanes.
+    """
+
+    def lazy(
+        face: str, make: Callable[[], Callable[..., Any]], signature: Any, slow: Callable[[], Any] | None = None
+    ) -> Compiled:
+        return Compiled(make, signature, None if key is None else f"{face} of {key}", f"{face} of {name}", source, slow)
 
     return Program(
         dim, n_params, n_packed, key,
-        lazy("energy", energy, ENERGY_SIGNATURE),
+        lazy("energy", energy, ENERGY_SIGNATURE, slow_energy),
         lazy("grad", grad, GRAD_SIGNATURE),
         lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE),
     )
@@ -74,12 +81,16 @@ def build(
 def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = E(X[first:last]) for points X (n, dim), a tile of `width` at a time."""
     dim = X.shape[1]
-    scratch = np.empty(dim * width)
+    scratch, values = np.empty(dim * width), np.empty(width)
     for start in range(first, last, width):
         n = min(width, last - start)
-        x = scratch[: dim * n].reshape((dim, n))
-        x[:, :] = X[start : start + n].T
-        energy(x, packed, out[start : start + n])
+        n_columns = -(-n // LANES) * LANES
+        x = scratch[: dim * n_columns].reshape((dim, n_columns))
+        x[:, :n] = X[start : start + n].T
+        for l in range(n, n_columns):
+            x[:, l] = x[:, n - 1]
+        energy(x, packed, values[:n_columns])
+        out[start : start + n] = values[:n]
 
 
 @compiled(types.void(GRAD, VECTOR, TILE, TILE, types.intp, types.intp, types.intp))

@@ -9,7 +9,9 @@ from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm._compile import Compiled, compiled
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel
-from fastebm.streams import fill_exponentials, fill_normals
+from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.streams import lane_exponentials, lane_normals, load_streams, store_streams
+from fastebm.tiles import LANES
 
 
 class RandomWalk(Kernel):
@@ -66,29 +68,32 @@ def advance(  # type: ignore[no-untyped-def]
     dim, width = x.shape
     y = scratch[:dim]
     e_y = scratch[dim]
-    accepts = scratch[dim + 1]
+    exponentials = scratch[dim + 1]
     for _ in range(n_transitions):
-        fill_normals(streams, y)
-        for i in range(dim):
-            step = settings[i]
-            for l in range(width):
-                y[i, l] = x[i, l] + step * y[i, l]
+        for l in range(0, width, LANES):
+            state = load_streams(streams, l)
+            for i in range(0, dim - 1, 2):
+                first, second, state = lane_normals(state)
+                store(y, i, l, load(x, i, l) + settings[i] * first)
+                store(y, i + 1, l, load(x, i + 1, l) + settings[i + 1] * second)
+            if dim % 2:
+                last, _, state = lane_normals(state)
+                store(y, dim - 1, l, load(x, dim - 1, l) + settings[dim - 1] * last)
+            exponential, state = lane_exponentials(state)
+            store_row(exponentials, l, exponential)
+            store_streams(streams, l, state)
         energy(y, packed, e_y)
-        fill_exponentials(streams, accepts)
-        n_bad = 0
-        for l in range(width):
+        for l in range(0, width, LANES):
+            here, there = load_row(e, l), load_row(e_y, l)
+            is_number = there > -np.inf
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
-            accepted = (-accepts[l] < e[l] - e_y[l]) & (e_y[l] > -np.inf)
-            accepts[l] = 1.0 if accepted else 0.0
-            e[l] = e_y[l] if accepted else e[l]
-            n_accepted[l] += accepted
-            n_bad += not e_y[l] > -np.inf
-        for i in range(dim):
-            for l in range(width):
-                here, there = x[i, l], y[i, l]  # both read first: a read on one side only would not be vector code
-                x[i, l] = there if accepts[l] > 0.5 else here
-        if n_bad:
-            for l in range(width):
-                if not e_y[l] > -np.inf:
-                    n_faults[l] += 1
-                    fault_x[:, l] = y[:, l]
+            accepted = (-load_row(exponentials, l) < here - there) & is_number
+            store_row(e, l, np.where(accepted, there, here))
+            count(n_accepted, l, accepted)
+            for i in range(dim):
+                store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
+            if is_any(~is_number):
+                for c in range(l, l + LANES):
+                    if not e_y[c] > -np.inf:
+                        n_faults[c] += 1
+                        fault_x[:, c] = y[:, c]

@@ -1,8 +1,8 @@
 """The number type `Lane`: 16 doubles of 16 chains side by side, which compiled code treats as one number.
 
 A scalar function compiled for lanes computes the energies of 16 chains at once in a few registers. What depends on a
-single chain's value (a branch, an index, an integer) has no meaning here: it is refused with a `LaneConditionError`'s
-words, by which the energy falls back to a loop over chains.
+single chain's value (a branch, an index, an integer) has no meaning here: it is refused in words by which the energy falls
+back to a loop over chains.
 """
 
 import itertools
@@ -16,15 +16,17 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typeconv import Conversion
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model, type_callable
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
 from fastebm.lanes import maths
 from fastebm.lanes.primitives import BINARY, UNARY
 from fastebm.lanes.vectors import Mask, Real, broadcast, where
 from fastebm.tiles import LANES
 
-NEEDS_ONE_CHAIN = "needs the value of one chain"  # what errors say that a loop over chains would not meet
 _LARGEST_PRODUCT = 8  # exponent; beyond, products round more often than `power` errs
+_POWERS = (operator.pow, operator.ipow, pow)
 _NUMBERS = (types.Float, types.Integer, types.Boolean)
 
 
@@ -59,19 +61,53 @@ class MaskType(LaneLike):
         return self if isinstance(other, types.Boolean) else LANE if isinstance(other, _NUMBERS) else None
 
 
-LANE, MASK = LaneType(), MaskType()
+class WordsType(types.Type):  # type: ignore[misc]
+    """64 bits of each chain: what random streams are made of."""
+
+    def __init__(self) -> None:
+        super().__init__(name="LaneWords")
+
+
+LANE, MASK, WORDS = LaneType(), MaskType(), WordsType()
+
+
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    """A vector in registers; an array in lists and the like, whose memory is not aligned as vectors would be."""
+
+    element: ir.Type
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.VectorType(self.element, LANES))
+
+    def get_data_type(self) -> Any:
+        return ir.ArrayType(self.element, LANES)
+
+    def as_data(self, builder: Any, value: Any) -> Any:
+        data = ir.Constant(self.get_data_type(), ir.Undefined)
+        for l in range(LANES):
+            data = builder.insert_value(data, builder.extract_element(value, ir.IntType(32)(l)), l)
+        return data
+
+    def from_data(self, builder: Any, data: Any) -> Any:
+        value = ir.Constant(self.get_value_type(), ir.Undefined)
+        for l in range(LANES):
+            value = builder.insert_element(value, builder.extract_value(data, l), ir.IntType(32)(l))
+        return value
 
 
 @register_model(LaneType)
-class _LaneModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, lane: Any) -> None:
-        super().__init__(manager, lane, ir.VectorType(ir.DoubleType(), LANES))
+class _LaneModel(_VectorModel):
+    element = ir.DoubleType()
 
 
 @register_model(MaskType)
-class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, mask: Any) -> None:
-        super().__init__(manager, mask, ir.VectorType(ir.IntType(1), LANES))
+class _MaskModel(_VectorModel):
+    element = ir.IntType(1)
+
+
+@register_model(WordsType)
+class _WordsModel(_VectorModel):
+    element = ir.IntType(64)
 
 
 def as_real(context: Any, builder: Any, kind: Any, value: Any) -> Real:
@@ -114,24 +150,31 @@ def teach(
 ) -> None:
     """Give callables of `arity` arguments, one of them a lane or a mask, the meaning of a formula over `vectors`."""
 
-    def typer_of(_context: Any) -> Any:
-        def typer(*kinds: Any) -> Any:
-            known = all(isinstance(kind, (*_NUMBERS, LaneLike)) for kind in kinds)
-            return result if known and any(isinstance(kind, LaneLike) for kind in kinds) else None
-
-        return (lambda a: typer(a)) if arity == 1 else (lambda a, b: typer(a, b)) if arity == 2 else (
-            lambda a, b, c: typer(a, b, c)
-        )
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pairs = zip(signature.args, arguments, strict=True)
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        pairs = zip(face.args, arguments, strict=True)
         return formula(*(operand(context, builder, kind, value) for kind, value in pairs)).value
 
     places = [kinds for kinds in itertools.product((LaneLike, types.Any), repeat=arity) if LaneLike in kinds]
     for called in callables:
-        type_callable(called)(typer_of)
+        infer_global(called)(type("_Typing", (_Typing,), {"key": called, "arity": arity, "result": result}))
         for kinds in places:
             lower_builtin(called, *kinds)(generate)
+
+
+class _Typing(AbstractTemplate):  # type: ignore[misc]
+    """The typing of a call with lanes or masks among its arguments; a whole exponent in the source stays a literal."""
+
+    prefer_literal = True
+    arity: int
+    result: Any
+
+    def generic(self, arguments: Any, _named: Any) -> Any:
+        is_known = len(arguments) == self.arity and all(isinstance(one, (*_NUMBERS, LaneLike)) for one in arguments)
+        if not is_known or not any(isinstance(one, LaneLike) for one in arguments):
+            return None
+        if not (self.key in _POWERS and isinstance(arguments[1], types.IntegerLiteral)):
+            arguments = [types.unliteral(one) for one in arguments]
+        return signature(self.result, *arguments)
 
 
 def _teach_operators() -> None:
@@ -142,11 +185,11 @@ def _teach_operators() -> None:
         ((operator.truediv, operator.itruediv), lambda a, b: a / b),
         ((operator.mod, operator.imod), _modulo),
         ((operator.floordiv, operator.ifloordiv), lambda a, b: ((a - _modulo(a, b)) / b + 0.5).floor()),
-        ((operator.pow, operator.ipow, pow, math.pow, np.power), maths.power),
+        ((*_POWERS, math.pow, np.power), maths.power),
     ]
     for callables, formula in arithmetic:
         teach(callables, 2, formula)
-    for called in (operator.pow, operator.ipow):
+    for called in _POWERS:
         lower_builtin(called, LaneLike, types.IntegerLiteral)(_literal_power)
     for called, relation in (
         (operator.lt, lambda a, b: a < b), (operator.le, lambda a, b: a <= b),
@@ -171,10 +214,10 @@ def _modulo(a: Real, b: Real) -> Real:
     return where((rest != 0.0) & ((rest < 0.0) ^ (b < 0.0)), rest + b, rest)
 
 
-def _literal_power(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _literal_power(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
     """x**n by multiplication for a small whole number n that stands in the source."""
-    n = signature.args[1].literal_value
-    x = as_real(context, builder, signature.args[0], arguments[0])
+    n = face.args[1].literal_value
+    x = as_real(context, builder, face.args[0], arguments[0])
     if abs(n) > _LARGEST_PRODUCT:
         exponent = Real(builder, x.of(float(n)))
         return maths.power(x, exponent).value
@@ -188,6 +231,7 @@ def _literal_power(context: Any, builder: Any, signature: Any, arguments: Any) -
 
 
 def _teach_functions() -> None:
+    teach((np.where,), 3, lambda mask, yes, no: where(mask != 0.0, yes, no))
     for unary in UNARY.values():
         teach(unary.callables, 1, unary.formula)
     for binary in BINARY.values():
@@ -198,32 +242,90 @@ _teach_operators()
 _teach_functions()
 
 
+def place(context: Any, builder: Any, kind: Any, array: Any, indices: Any, vector: Any) -> Any:
+    """Pointer to the vector that begins at array[indices]."""
+    data = context.make_array(kind)(context, builder, array)
+    first = cgutils.get_item_pointer(context, builder, kind, data, indices)
+    return builder.bitcast(first, vector.as_pointer())
+
+
+def loaded(builder: Any, pointer: Any) -> Any:
+    """The vector there, which need not be aligned as vectors are."""
+    vector = builder.load(pointer)
+    vector.align = 8
+    return vector
+
+
+def stored(builder: Any, vector: Any, pointer: Any) -> None:
+    """Put the vector there, which need not be aligned as vectors are."""
+    builder.store(vector, pointer).align = 8
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def as_lane(_context: Any, value: Any) -> Any:
+    """A number, a truth value, a mask or a lane as a lane."""
+
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        return as_real(context, builder, face.args[0], arguments[0]).value
+
+    return LANE(value), generate
+
+
+def _load(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+    array, *indices = arguments
+    kind = context.get_value_type(LANE)
+    return loaded(builder, place(context, builder, face.args[0], array, indices, kind))
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def load(_context: Any, x: Any, i: Any, l: Any) -> Any:
     """The lane x[i, l : l + LANES] of a tile (dim, width)."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        loaded = builder.load(_place(context, builder, signature, arguments))
-        loaded.align = 8
-        return loaded
-
-    return LANE(x, types.intp, types.intp), generate
+    return LANE(x, types.intp, types.intp), _load
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def store(_context: Any, x: Any, i: Any, l: Any, value: Any) -> Any:
-    """x[i, l : l + LANES] = value for a tile (dim, width)."""
+def load_row(_context: Any, row: Any, l: Any) -> Any:
+    """The lane row[l : l + LANES] of a row (width,)."""
+    return LANE(row, types.intp), _load
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        stored = builder.store(arguments[3], _place(context, builder, signature, arguments))
-        stored.align = 8
+
+def _store(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+    array, *indices, value = arguments
+    kind = context.get_value_type(LANE)
+    stored(builder, value, place(context, builder, face.args[0], array, indices, kind))
+    return context.get_dummy_value()
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(_context: Any, x: Any, i: Any, l: Any, _value: Any) -> Any:
+    """x[i, l : l + LANES] = value for a tile (dim, width)."""
+    return types.void(x, types.intp, types.intp, LANE), _store
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store_row(_context: Any, row: Any, l: Any, _value: Any) -> Any:
+    """row[l : l + LANES] = value for a row (width,)."""
+    return types.void(row, types.intp, LANE), _store
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def count(_context: Any, counts: Any, l: Any, _mask: Any) -> Any:
+    """counts[l : l + LANES] += mask for integers (width,)."""
+
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        kind = context.get_value_type(WORDS)
+        pointer = place(context, builder, face.args[0], arguments[0], arguments[1:2], kind)
+        stored(builder, builder.add(loaded(builder, pointer), builder.zext(arguments[2], kind)), pointer)
         return context.get_dummy_value()
 
-    return types.void(x, types.intp, types.intp, LANE), generate
+    return types.void(counts, types.intp, MASK), generate
 
 
-def _place(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, arguments[0])
-    first = cgutils.get_item_pointer(context, builder, kind, array, arguments[1:3])
-    return builder.bitcast(first, ir.VectorType(ir.DoubleType(), LANES).as_pointer())
+@intrinsic  # type: ignore[untyped-decorator]
+def is_any(_context: Any, _mask: Any) -> Any:
+    """Whether a mask is true for some chain."""
+
+    def generate(_context: Any, builder: Any, _face: Any, arguments: Any) -> Any:
+        return Mask(builder, arguments[0]).any()
+
+    return types.boolean(MASK), generate

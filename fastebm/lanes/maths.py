@@ -33,6 +33,15 @@ _PARTS_OF_HALF_PI = (  # 33 bits each, and the rest
     1.57079632673412561417e00, 6.07710050630396597660e-11, 2.02226624871116645580e-21, 8.47842766036889956997e-32,
 )
 
+# (sin(r) - r)/r**3 and (cos(r) - 1 + r**2/2)/r**4 in z = r**2 for r <= pi/4
+_SINE = (
+    -1.66666666666666324348e-01, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06,
+    -2.50507602534068634195e-08, 1.58969099521155010221e-10,
+)
+_COSINE = (
+    4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05, -2.75573143513906633035e-07,
+    2.08757232129817482790e-09, -1.13596475577881948265e-11,
+)
 # (exp(r) - 1 - r)/r**2 for |r| <= log(2)/2
 _EXP = (
     0.5000000000000001, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
@@ -379,22 +388,14 @@ def _lost(a: Real, b: Real, difference: Real) -> Real:
 def _sine(r: Real, low: Real) -> Real:
     z = r * r
     v = z * r
-    tail = polynomial(
-        z, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06,
-        -2.50507602534068634195e-08, 1.58969099521155010221e-10,
-    )
-    return r - ((z * (0.5 * low - v * tail) - low) - v * -1.66666666666666324348e-01)
+    return r - ((z * (0.5 * low - v * polynomial(z, *_SINE[1:])) - low) - v * _SINE[0])
 
 
 def _cosine(r: Real, low: Real) -> Real:
     z = r * r
-    tail = z * polynomial(
-        z, 4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05,
-        -2.75573143513906633035e-07, 2.08757232129817482790e-09, -1.13596475577881948265e-11,
-    )
     half_square = 0.5 * z
     w = 1.0 - half_square
-    return w + (((1.0 - w) - half_square) + (z * tail - r * low))
+    return w + (((1.0 - w) - half_square) + (z * z * polynomial(z, *_COSINE) - r * low))
 
 
 def _negated(x: Real, word: Word) -> Real:
@@ -450,8 +451,9 @@ def direction(word: Word) -> tuple[Real, Real]:
     and the next one exchanges the two, which together reach the whole circle without a reduction.
     """
     y = (((word >> 12) | _ONE).double() - (1.5 - 2.0**-53)) * _HALF_PI[0]
-    zero = 0.0 * y
-    sine, cosine = _sine(y, zero), _negated(_cosine(y, zero), word)
+    z = y * y
+    sine = y + y * z * polynomial(z, *_SINE)
+    cosine = _negated(1.0 + z * (z * polynomial(z, *_COSINE) - 0.5), word)
     is_exchanged = (word & 2) != 0
     return where(is_exchanged, cosine, sine), where(is_exchanged, sine, cosine)
 

@@ -219,15 +219,15 @@ class Real(_Vector):
         """self * factor + summand with one rounding, whatever the processor has."""
         return self._intrinsic("fma", factor, summand)
 
-    def each(self, name: str) -> "Real":
+    def each(self, name: str, *others: "Real") -> "Real":
         """A function of the C library, element by element: slow, for arguments that are rare."""
-        kind = self.value.type
+        kind, values = self.value.type, [self.value, *(other.value for other in others)]
         if not isinstance(kind, ir.VectorType):
-            return Real(self.builder, _call(self.builder, name, _DOUBLE, self.value))
+            return Real(self.builder, _call(self.builder, name, _DOUBLE, *values))
         result = ir.Constant(kind, ir.Undefined)
         for place in range(kind.count):
             index = ir.IntType(32)(place)
-            one = _call(self.builder, name, _DOUBLE, self.builder.extract_element(self.value, index))
+            one = _call(self.builder, name, _DOUBLE, *(self.builder.extract_element(v, index) for v in values))
             result = self.builder.insert_element(result, one, index)
         return Real(self.builder, result)
 
