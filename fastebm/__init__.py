@@ -9,6 +9,7 @@ from fastebm._compile import EnergyCompileError
 from fastebm.energies import MLP, DoubleWell, Energy, Gaussian, GaussianMixture, energy
 from fastebm.exact import NotNormalisableError
 from fastebm.kernels import RandomWalk
+from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
 from fastebm.partition import log_likelihood, log_partition, log_partition_grad
 from fastebm.sampling import Run, sample
@@ -47,4 +48,8 @@ __all__ = [
     "log_partition_grad",
     "plots",
     "sample",
+    "sigmoid",
+    "softplus",
+    "where",
+    "zeros",
 ]

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm._compile import EnergyCompileError
-from fastebm.energies import programs, sources
+from fastebm.energies import closures, programs, sources
 from fastebm.energies.algebra import Walled
 from fastebm.energies.energy import Energy
 
@@ -96,27 +96,28 @@ class FunctionEnergy(Energy):
 
         name = getattr(function, "__name__", "energy")
         given = {"grad": grad, "grad_theta": grad_theta}
-        frozen = sources.freeze(function)
-        frozen_given = {key: sources.freeze(value) for key, value in given.items() if value is not None}
+        frozen = [sources.freeze(one) for one in (function, *given.values()) if one is not None]
         _try_out(function, given, dim, theta, walls, name)
-        everything = [frozen, *frozen_given.values()]
+        (lifted, *lifted_given), data = closures.lifted(frozen)
+        slopes = dict(zip((key for key, value in given.items() if value is not None), lifted_given, strict=True))
         shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
-        code = ScalarCode(frozen, dim, shapes, takes_theta=theta is not None)
-        digest = sources.fingerprint(everything)
+        code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
+        digest = sources.fingerprint([lifted, *lifted_given])
+        packed = data.packed()
         program = programs.build(
             dim,
             code.n_params,
-            code.n_params,
+            code.n_params + len(packed),
             name,
-            None if digest is None else f"{name} {dim} {shapes} {theta is None} {sorted(frozen_given)} {digest}",
+            None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {sorted(slopes)} {digest}",
             lambda: tile_energy_of(code.call, code.unpack, dim),
-            code.given_grad(frozen_given["grad"]) if grad is not None else code.grad,
-            code.given_grad_theta(frozen_given["grad_theta"]) if grad_theta is not None else code.grad_theta,
+            code.given_grad(slopes["grad"]) if grad is not None else code.grad,
+            code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else code.grad_theta,
             source=function,
             slow_energy=code.energy,
         )
-        super().__init__(program, theta or {}, name=name)
-        self.source = sources.source_digest(everything)
+        super().__init__(program, theta or {}, packed, name=name)
+        self.source = sources.source_digest(frozen)
 
     def describe(self) -> dict[str, Any]:
         return {"type": "function", "name": self.name, "dim": self.dim, "source": self.source}

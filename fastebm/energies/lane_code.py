@@ -13,12 +13,12 @@ from fastebm.tiles import LANES
 
 
 def tile_energy_of(call: Any, unpack: Any, dim: int) -> Callable[..., Any]:
-    """The tile function of `call(x, theta)`, compiled on demand; `unpack` names the parts of the packed vector."""
+    """The tile function of `call(x, parts)`, compiled on demand; `unpack` makes the parts of the packed vector."""
 
     def tile_energy(x: Any, packed: Any, out: Any) -> None:
-        theta = unpack(packed)
+        parts = unpack(packed)
         for l in range(0, x.shape[1], LANES):
-            store_row(out, l, _one_lane(call(lanes_of(x, l, dim), theta)))
+            store_row(out, l, _one_lane(call(lanes_of(x, l, dim), parts)))
 
     return tile_energy
 

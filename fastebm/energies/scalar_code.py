@@ -2,7 +2,7 @@
 
 import math
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numba
@@ -12,6 +12,7 @@ from numba.core import errors
 from numba.extending import overload
 
 from fastebm._compile import FLAGS, inlined
+from fastebm.lanes import meanings  # noqa: F401 (registers them)
 from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual
 
 Function = Callable[..., Any]
@@ -20,32 +21,51 @@ Function = Callable[..., Any]
 class ScalarCode:
     """Makers of the tile functions around a user's scalar function."""
 
-    def __init__(self, function: Any, dim: int, shapes: dict[str, tuple[int, ...]], *, takes_theta: bool) -> None:
+    def __init__(
+        self,
+        function: Any,
+        dim: int,
+        shapes: dict[str, tuple[int, ...]],
+        data_shapes: dict[str, tuple[str, tuple[int, ...]]],
+        *,
+        takes_theta: bool,
+    ) -> None:
         self.dim = dim
         self.n_params = sum(math.prod(shape) for shape in shapes.values())
-        self.takes_theta = takes_theta
-        self.call = self._with_theta(function)
-        self.unpack = _unpacker(shapes, "{flat}[{start}]", "{flat}[{start}:{stop}].reshape({shape})")
-        self.unpack_duals = _unpacker(
-            shapes, "make_dual({flat}[{start}, 0], {flat}[{start}, 1])",
-            "as_duals({flat}[{start}:{stop}].reshape({shape} + (2,)))",
+        self.takes_theta, self.takes_data = takes_theta, bool(data_shapes)
+        self.call = self._with_parts(function)
+        theta = _parts(shapes, "packed[{start}]", "packed[{start}:{stop}].reshape({shape})")
+        duals = _parts(
+            shapes, "make_dual(pairs[{start}, 0], pairs[{start}, 1])",
+            "as_duals(pairs[{start}:{stop}].reshape({shape} + (2,)))",
         )
+        data, start = [], self.n_params
+        for kind, shape in data_shapes.values():
+            stop = start + math.prod(shape)
+            data.append(f"packed[{start}:{stop}].view(np.{kind}).reshape({shape})")
+            start = stop
+        self.unpack = _unpacker("packed", shapes, theta, data_shapes, data)
+        self.unpack_duals = _unpacker("packed, pairs", shapes, duals, data_shapes, data)
 
-    def _with_theta(self, function: Any) -> Any:
-        """The function, compiled on demand, with the two arguments (x, theta)."""
+    def _with_parts(self, function: Any) -> Any:
+        """The function, compiled on demand, with the two arguments x and (theta, data)."""
         user = inlined(function)
-        return user if self.takes_theta else inlined(lambda x, theta: user(x))
+        if self.takes_data:
+            if self.takes_theta:
+                return inlined(lambda x, parts: user(x, parts[0], parts[1]))
+            return inlined(lambda x, parts: user(x, parts[1]))
+        return inlined((lambda x, parts: user(x, parts[0])) if self.takes_theta else (lambda x, parts: user(x)))
 
     def energy(self) -> Function:
         call, unpack, dim = self.call, self.unpack, self.dim
 
         def tile_energy(x: Any, packed: Any, out: Any) -> None:
             point = np.empty(dim)
-            theta = unpack(packed)
+            parts = unpack(packed)
             for l in range(x.shape[1]):
                 for i in range(dim):
                     point[i] = x[i, l]
-                out[l] = _one_number(call(point, theta))
+                out[l] = _one_number(call(point, parts))
 
         return tile_energy
 
@@ -55,13 +75,13 @@ class ScalarCode:
         def tile_grad(x: Any, packed: Any, out: Any) -> None:
             pairs = np.zeros((dim, 2))
             point = as_duals(pairs)
-            theta = unpack(packed)
+            parts = unpack(packed)
             for l in range(x.shape[1]):
                 for i in range(dim):
                     pairs[i, 0] = x[i, l]
                 for i in range(dim):
                     pairs[i, 1] = 1.0
-                    out[i, l] = _derivative(call(point, theta))
+                    out[i, l] = _derivative(call(point, parts))
                     pairs[i, 1] = 0.0
 
         return tile_grad
@@ -72,63 +92,72 @@ class ScalarCode:
         def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
             pairs = np.zeros((n_params, 2))
             pairs[:, 0] = packed[:n_params]
-            point = np.empty(dim)
+            x_pairs = np.zeros((dim, 2))  # duals too, so that temporaries made like x can hold those made from theta
+            point = as_duals(x_pairs)
             for l in range(x.shape[1]):
                 for i in range(dim):
-                    point[i] = x[i, l]
+                    x_pairs[i, 0] = x[i, l]
                 for k in range(n_params):
                     pairs[k, 1] = 1.0
-                    out[k] += weights[l] * _derivative(call(point, unpack_duals(pairs)))
+                    out[k] += weights[l] * _derivative(call(point, unpack_duals(packed, pairs)))
                     pairs[k, 1] = 0.0
 
         return tile_grad_theta
 
     def given_grad(self, function: Any) -> Callable[[], Function]:
-        call, unpack, dim = self._with_theta(function), self.unpack, self.dim
+        call, unpack, dim = self._with_parts(function), self.unpack, self.dim
 
         def tile_grad(x: Any, packed: Any, out: Any) -> None:
             point, components = np.empty(dim), np.empty(dim)
-            theta = unpack(packed)
+            parts = unpack(packed)
             for l in range(x.shape[1]):
                 for i in range(dim):
                     point[i] = x[i, l]
-                _store(call(point, theta), components)
+                _store(call(point, parts), components)
                 for i in range(dim):
                     out[i, l] = components[i]
 
         return lambda: tile_grad
 
     def given_grad_theta(self, function: Any) -> Callable[[], Function]:
-        call, unpack, dim, n_params = self._with_theta(function), self.unpack, self.dim, self.n_params
+        call, unpack, dim, n_params = self._with_parts(function), self.unpack, self.dim, self.n_params
 
         def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
             point, components = np.empty(dim), np.empty(n_params)
-            theta = unpack(packed)
+            parts = unpack(packed)
             for l in range(x.shape[1]):
                 for i in range(dim):
                     point[i] = x[i, l]
-                _store(call(point, theta), components)
+                _store(call(point, parts), components)
                 for k in range(n_params):
                     out[k] += weights[l] * components[k]
 
         return lambda: tile_grad_theta
 
 
-def _unpacker(shapes: dict[str, tuple[int, ...]], scalar: str, array: str) -> Any:
-    """Compiled function that names the parts of a flat vector: numbers and arrays of the given shapes.
-
-    A named tuple of parts of different types can only be written out, so the function's text is made here.
-    """
+def _parts(shapes: dict[str, tuple[int, ...]], scalar: str, array: str) -> list[str]:
+    """How the parts of a flat vector are written: numbers and arrays of the given shapes."""
     parts, start = [], 0
     for shape in shapes.values():
         stop = start + math.prod(shape)
-        parts.append((array if shape else scalar).format(flat="flat", start=start, stop=stop, shape=shape))
+        parts.append((array if shape else scalar).format(start=start, stop=stop, shape=shape))
         start = stop
-    if not parts:
-        return numba.njit(**FLAGS)(lambda flat: None)
-    names = namedtuple("theta", list(shapes))  # type: ignore[misc]
-    scope: dict[str, Any] = {"theta": names, "make_dual": make_dual, "as_duals": as_duals}
-    exec(f"def unpack(flat):\n    return theta({', '.join(parts)})", scope)
+    return parts
+
+
+def _unpacker(
+    arguments: str, theta_names: Iterable[str], theta: list[str], data_names: Iterable[str], data: list[str]
+) -> Any:
+    """Compiled function of some vectors that gives (theta, data), each with named parts.
+
+    A named tuple of parts of different types can only be written out, so the function's text is made here.
+    """
+    scope: dict[str, Any] = {
+        "theta": namedtuple("theta", list(theta_names)), "data": namedtuple("data", list(data_names)),
+        "make_dual": make_dual, "as_duals": as_duals, "np": np,
+    }
+    written = [f"{name}({', '.join(parts)})" if parts else "None" for name, parts in (("theta", theta), ("data", data))]
+    exec(f"def unpack({arguments}):\n    return {', '.join(written)}", scope)
     return numba.njit(no_cpython_wrapper=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
 
 

@@ -20,7 +20,7 @@ from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
-from fastebm.lanes import maths
+from fastebm.lanes import language, maths
 from fastebm.lanes.primitives import BINARY, UNARY
 from fastebm.lanes.vectors import Mask, Real, broadcast, where
 from fastebm.tiles import LANES
@@ -231,7 +231,7 @@ def _literal_power(context: Any, builder: Any, face: Any, arguments: Any) -> Any
 
 
 def _teach_functions() -> None:
-    teach((np.where,), 3, lambda mask, yes, no: where(mask != 0.0, yes, no))
+    teach((np.where, language.where), 3, lambda mask, yes, no: where(mask != 0.0, yes, no))
     for unary in UNARY.values():
         teach(unary.callables, 1, unary.formula)
     for binary in BINARY.values():

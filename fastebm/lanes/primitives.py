@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastebm._compile import inlined
-from fastebm.lanes import maths
+from fastebm.lanes import language, maths
 from fastebm.lanes.vectors import Real
 
 
@@ -70,6 +70,8 @@ UNARY: dict[str, Unary] = {
     "sinh": Unary((math.sinh, np.sinh), maths.sinh, lambda x, y: math.cosh(x)),
     "cosh": Unary((math.cosh, np.cosh), maths.cosh, lambda x, y: math.sinh(x)),
     "tanh": Unary((math.tanh, np.tanh), maths.tanh, lambda x, y: 1.0 / math.cosh(x) ** 2),
+    "sigmoid": Unary((language.sigmoid,), maths.sigmoid, lambda x, y: language.sigmoid(x) * language.sigmoid(-x)),
+    "softplus": Unary((language.softplus,), maths.softplus, lambda x, y: language.sigmoid(x)),
     "erf": Unary((math.erf,), maths.erf, lambda x, y: 1.1283791670955126 * math.exp(-x * x)),
     "erfc": Unary((math.erfc,), lambda x: x.each("erfc"), lambda x, y: -1.1283791670955126 * math.exp(-x * x)),
     "lgamma": Unary((math.lgamma,), maths.lgamma, lambda x, y: digamma(x)),

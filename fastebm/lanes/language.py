@@ -1,0 +1,43 @@
+"""What an energy may call beyond Python's own words: functions of one number that also work on lanes and duals."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` if the condition holds, else `no`; both are computed.
+
+    In an energy it takes the place of `if` on a value that depends on x: so the energy stays on SIMD lanes. A branch
+    that is not taken leaves no trace, even where its value is nan.
+    """
+    return yes if condition else no
+
+
+def zeros(n: int, like: Any) -> Any:
+    """An array of n zeros for temporaries of an energy; `like` is its x, or a number made from x.
+
+    >>> import fastebm as eb
+    >>> @eb.energy(dim=3)
+    ... def steps(x):
+    ...     sums = eb.zeros(3, like=x)
+    ...     for i in range(3):
+    ...         sums[i] = x[i] + sums[i - 1]
+    ...     return sums[2] ** 2
+    >>> steps.energy([1.0, 2.0, 3.0])
+    36.0
+    """
+    return np.zeros(n)
+
+
+def sigmoid(x: float) -> float:
+    """1/(1 + exp(-x)), without overflow."""
+    small = math.exp(-abs(x))
+    return (small if x < 0.0 else 1.0) / (1.0 + small)
+
+
+def softplus(x: float) -> float:
+    """log(1 + exp(x)), without overflow."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+

@@ -1,0 +1,44 @@
+"""What the words of `language` mean in compiled code: on floats, duals and lanes."""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from fastebm.lanes import language
+from fastebm.lanes.arrays import LaneArray, own_lanes
+from fastebm.lanes.duals import DUAL, REAL, as_duals
+from fastebm.lanes.lane import LaneLike
+
+
+def _on_floats(function: Any) -> None:
+    """Compile the plain function itself for floats."""
+
+    def implement(x: Any) -> Any:
+        return function if isinstance(x, REAL) else None
+
+    overload(function, strict=False)(implement)
+
+
+_on_floats(language.sigmoid)
+_on_floats(language.softplus)
+
+
+@overload(language.where, strict=False)  # type: ignore[untyped-decorator]
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    kinds = (*REAL, type(DUAL))
+    if isinstance(condition, REAL) and isinstance(yes, kinds) and isinstance(no, kinds):
+        return lambda condition, yes, no: yes if condition else no
+    return None
+
+
+@overload(language.zeros, strict=False)  # type: ignore[untyped-decorator]
+def _zeros(n: Any, like: Any) -> Any:
+    if not isinstance(n, types.Integer):
+        return None
+    if isinstance(like, (LaneArray, LaneLike)):
+        return lambda n, like: own_lanes(n)
+    if getattr(like, "dtype", like) is DUAL:
+        return lambda n, like: as_duals(np.zeros((n, 2)))
+    return lambda n, like: np.zeros(n)
