@@ -251,7 +251,7 @@ def _reason(text: str) -> str:
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"fastebm: ([^\n]+)", "{0}"),
-        (r"No implementation of function [^\n]+ found for signature:\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x whole"),
+        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
         (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
         (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),

@@ -34,7 +34,7 @@ def widest(dim: int) -> int:
 def shape(n: int, dim: int) -> tuple[int, int]:
     """Number and width of the tiles that hold n points; the last of their columns may stand for no point.
 
-    The width is a multiple of LANES. Few points are spread over narrower tiles, so that threads have something to share.
+    The width is a multiple of LANES. Few points are spread over narrower tiles, so that threads have work to share.
     """
     limit = widest(dim)
     n_tiles = -(-n // limit) if n >= 4 * limit else max(-(-n // limit), 2 * n // limit)

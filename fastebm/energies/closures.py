@@ -7,8 +7,9 @@ stay as they are and the arrays are part of the machine code, which is right too
 """
 
 import ast
+import copy
+import functools
 import inspect
-import textwrap
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 
 _ARGUMENT = "data_"
-_KINDS = "biuf"
 
 
 class _CannotFollow(Exception):
@@ -50,7 +50,7 @@ class Data:
 
 
 def lifted(functions: Sequence[Callable[..., Any]]) -> tuple[list[Any], Data]:
-    """Frozen functions that take their arrays as a last argument `data_`, and the arrays; without any, the functions."""
+    """Frozen functions that take their arrays as a last argument `data_`, and the arrays; as they are without any."""
     try:
         lifting = _Lifting()
         results = [lifting.rewritten(function) for function in functions]
@@ -58,11 +58,7 @@ def lifted(functions: Sequence[Callable[..., Any]]) -> tuple[list[Any], Data]:
         return list(functions), Data()
     if not lifting.names:
         return list(functions), Data()
-    return results, Data({name: _plain(array) for name, array in zip(lifting.names, lifting.arrays, strict=True)})
-
-
-def _plain(array: Any) -> Any:
-    return np.ascontiguousarray(array, dtype=np.float64 if array.dtype.kind == "f" else np.int64)
+    return results, Data(dict(zip(lifting.names, lifting.arrays, strict=True)))
 
 
 class _Lifting:
@@ -93,7 +89,7 @@ class _Lifting:
         namespace = dict(function.__globals__)
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         namespace.update({name: cell.cell_contents for name, cell in cells})
-        node, first = _definition(function.__code__)
+        node = _definition(function.__code__)
         parts = [part for statement in node.body for part in ast.walk(statement)] + list(ast.walk(node.args))
         bound = {one.arg for one in parts if isinstance(one, ast.arg)} | {
             one.id for one in parts if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
@@ -104,11 +100,11 @@ class _Lifting:
             raise _CannotFollow
         node.args.args.append(ast.arg(_ARGUMENT))
         node.args.defaults = []
-        twin_node = ast.FunctionDef(
-            name=node.name, args=node.args, body=body, decorator_list=[], returns=None, type_comment=None, type_params=[]
-        )
-        module = ast.fix_missing_locations(ast.Module([twin_node], []))
-        ast.increment_lineno(module, first - 1)
+        module = ast.parse(f"def {node.name}(): pass")
+        definition = module.body[0]
+        assert isinstance(definition, ast.FunctionDef)
+        definition.args, definition.body = node.args, body
+        ast.fix_missing_locations(module)
         exec(compile(module, function.__code__.co_filename, "exec"), namespace)
         twin = namespace[node.name]
         twin.__defaults__ = (*function.__defaults__, None) if function.__defaults__ else None
@@ -180,7 +176,7 @@ class _Rewriter(ast.NodeTransformer):
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in _KINDS and value.dtype.itemsize <= 8
+    return isinstance(value, np.ndarray) and value.dtype in (np.float64, np.int64)
 
 
 def _is_helper(value: Any) -> bool:
@@ -202,26 +198,39 @@ class _Definition(NamedTuple):
 
     name: str
     args: ast.arguments
-    body: list[ast.stmt]
+    body: Sequence[ast.stmt]
 
 
-def _definition(code: types.CodeType) -> tuple[_Definition, int]:
-    """The syntax of a function or lambda, and the line in its file that its lines count from."""
+def _definition(code: types.CodeType) -> _Definition:
+    """The syntax of a function or lambda, from the file that it was compiled from."""
     try:
-        lines, first = inspect.getsourcelines(code)
-        text = "".join(lines)
-        tree = ast.parse(textwrap.dedent(text))
+        lines, _ = inspect.findsource(code)
+        tree, codes = _parsed("".join(lines), code.co_filename)
     except (OSError, TypeError, SyntaxError) as fault:
         raise _CannotFollow from fault
-    first = max(first, 1)
-    indent = len(text) - len(text.lstrip()) if text.strip() else 0
-    if code.co_name != "<lambda>":
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-                return _Definition(node.name, node.args, node.body), first
-        raise _CannotFollow
-    starts = {(position[0], position[2]) for position in code.co_positions() if None not in position}
+    if code not in codes:
+        raise _CannotFollow  # the file has changed since it was read, or something rewrote its functions
+    starts = {(position[0], position[2]) for position in code.co_positions()}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Lambda) and (node.body.lineno + first - 1, node.body.col_offset + indent) in starts:
-            return _Definition("energy_", node.args, [ast.copy_location(ast.Return(node.body), node.body)]), first
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            name, body, is_it = node.name, node.body, first == code.co_firstlineno
+        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>":
+            name, body = "energy_", [ast.copy_location(ast.Return(node.body), node.body)]
+            is_it = (node.body.lineno, node.body.col_offset) in starts and node.lineno == code.co_firstlineno
+        else:
+            continue
+        if is_it:
+            return copy.deepcopy(_Definition(name, node.args, body))
     raise _CannotFollow
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(text: str, filename: str) -> tuple[ast.Module, set[types.CodeType]]:
+    """The syntax tree of a file, and the code of every function in it."""
+    codes, waiting = set(), [compile(text, filename, "exec", dont_inherit=True)]
+    while waiting:
+        code = waiting.pop()
+        codes.add(code)
+        waiting += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return ast.parse(text), codes

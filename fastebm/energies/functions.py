@@ -96,10 +96,12 @@ class FunctionEnergy(Energy):
 
         name = getattr(function, "__name__", "energy")
         given = {"grad": grad, "grad_theta": grad_theta}
-        frozen = [sources.freeze(one) for one in (function, *given.values()) if one is not None]
+        copies: dict[int, Any] = {}
+        written = {key: value for key, value in given.items() if value is not None}
+        frozen = [sources.freeze(one, copies) for one in (function, *written.values())]
         _try_out(function, given, dim, theta, walls, name)
         (lifted, *lifted_given), data = closures.lifted(frozen)
-        slopes = dict(zip((key for key, value in given.items() if value is not None), lifted_given, strict=True))
+        slopes = dict(zip(written, lifted_given, strict=True))
         shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
         code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
         digest = sources.fingerprint([lifted, *lifted_given])
@@ -109,7 +111,7 @@ class FunctionEnergy(Energy):
             code.n_params,
             code.n_params + len(packed),
             name,
-            None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {sorted(slopes)} {digest}",
+            None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}",
             lambda: tile_energy_of(code.call, code.unpack, dim),
             code.given_grad(slopes["grad"]) if grad is not None else code.grad,
             code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else code.grad_theta,

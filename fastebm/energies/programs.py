@@ -24,6 +24,7 @@ from fastebm._compile import (
     VECTOR,
     Compiled,
     compiled,
+    inlined,
 )
 from fastebm.tiles import LANES
 
@@ -77,6 +78,18 @@ def build(
     )
 
 
+@inlined
+def _fill(x, X, start, n):  # type: ignore[no-untyped-def]
+    """x[:, l] = X[start + l] for l < n, and the last of these points in the columns that are left over.
+
+    Written as loops, here and below: Numba compiles for seconds where slices of arrays are assigned.
+    """
+    for l in range(x.shape[1]):
+        row = start + min(l, n - 1)
+        for i in range(x.shape[0]):
+            x[i, l] = X[row, i]
+
+
 @compiled(types.void(ENERGY, VECTOR, TILE, VECTOR, types.intp, types.intp, types.intp))
 def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = E(X[first:last]) for points X (n, dim), a tile of `width` at a time."""
@@ -86,11 +99,10 @@ def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-un
         n = min(width, last - start)
         n_columns = -(-n // LANES) * LANES
         x = scratch[: dim * n_columns].reshape((dim, n_columns))
-        x[:, :n] = X[start : start + n].T
-        for l in range(n, n_columns):
-            x[:, l] = x[:, n - 1]
+        _fill(x, X, start, n)
         energy(x, packed, values[:n_columns])
-        out[start : start + n] = values[:n]
+        for l in range(n):
+            out[start + l] = values[l]
 
 
 @compiled(types.void(GRAD, VECTOR, TILE, TILE, types.intp, types.intp, types.intp))
@@ -102,9 +114,11 @@ def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped
         n = min(width, last - start)
         x = scratch[: dim * n].reshape((dim, n))
         g = scratch[dim * width : dim * (width + n)].reshape((dim, n))
-        x[:, :] = X[start : start + n].T
+        _fill(x, X, start, n)
         grad(x, packed, g)
-        out[start : start + n] = g.T
+        for l in range(n):
+            for i in range(dim):
+                out[start + l, i] = g[i, l]
 
 
 @compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, VECTOR, types.intp, types.intp, types.intp))
@@ -115,7 +129,7 @@ def _add_grad_theta(grad_theta, packed, X, weights, out, first, last, width):  #
     for start in range(first, last, width):
         n = min(width, last - start)
         x = scratch[: dim * n].reshape((dim, n))
-        x[:, :] = X[start : start + n].T
+        _fill(x, X, start, n)
         grad_theta(x, packed, weights[start : start + n], out)
 
 
@@ -123,9 +137,11 @@ def _add_grad_theta(grad_theta, packed, X, weights, out, first, last, width):  #
 def _grad_thetas(grad_theta, packed, X, out, first, last):  # type: ignore[no-untyped-def]
     """out[first:last] = dE/dtheta at X[first:last], (n, n_params); a tile for each point."""
     one = np.ones(1)
-    out[first:last] = 0.0
+    x = np.empty((X.shape[1], 1))
     for row in range(first, last):
-        grad_theta(X[row].copy().reshape((X.shape[1], 1)), packed, one, out[row])
+        _fill(x, X, row, 1)
+        out[row, :] = 0.0
+        grad_theta(x, packed, one, out[row])
 
 
 def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:

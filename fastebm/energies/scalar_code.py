@@ -91,7 +91,8 @@ class ScalarCode:
 
         def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
             pairs = np.zeros((n_params, 2))
-            pairs[:, 0] = packed[:n_params]
+            for k in range(n_params):
+                pairs[k, 0] = packed[k]
             x_pairs = np.zeros((dim, 2))  # duals too, so that temporaries made like x can hold those made from theta
             point = as_duals(x_pairs)
             for l in range(x.shape[1]):

@@ -47,7 +47,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
 
     def own(value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return value.copy()
+            return copies.setdefault(id(value), _owned(value))  # two names of one array stay two names of one
         if isinstance(value, types.FunctionType) and value not in _WORDS:
             known = copies.get(id(value))
             if known is None:
@@ -66,6 +66,15 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
     for cell, original in zip(cells, function.__closure__ or (), strict=True):
         cell.cell_contents = own(original.cell_contents)
     return twin
+
+
+def _owned(array: Any) -> Any:
+    """A copy, of floats as float64, and of truth values and integers as int64 as far as they have room there."""
+    if array.dtype.kind == "f":
+        return np.array(array, dtype=np.float64, order="C")
+    if array.dtype.kind in "biu" and (array.dtype.itemsize < 8 or array.size == 0 or array.max() < 2**63):
+        return np.array(array, dtype=np.int64, order="C")
+    return array.copy()
 
 
 def fingerprint(functions: Sequence[Any]) -> str | None:

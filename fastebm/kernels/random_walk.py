@@ -96,4 +96,5 @@ def advance(  # type: ignore[no-untyped-def]
                 for c in range(l, l + LANES):
                     if not e_y[c] > -np.inf:
                         n_faults[c] += 1
-                        fault_x[:, c] = y[:, c]
+                        for i in range(dim):
+                            fault_x[i, c] = y[i, c]

@@ -73,6 +73,12 @@ _ATAN = (
     0.008368931178450162, -0.0034958859739163094, 0.0010496035084968515, -0.00019996189377901382,
     1.806195461861215e-05,
 )
+# (asin(x) - x)/x**3 in z = x**2 for x <= 1/2
+_ASIN = (
+    0.16666666666666669, 0.07499999999998433, 0.04464285714635543, 0.030381944138531247, 0.02237217294214989,
+    0.017352392720869973, 0.013971212973552933, 0.011479177415184906, 0.01032281435018578, 0.005457506718640358,
+    0.01740087944269402, -0.014851887071247204, 0.028757851367421566,
+)
 # erf(x)/x in z = x**2 for x <= 1
 _ERF = (
     1.1283791670955126, -0.37612638903183543, 0.11283791670945006, -0.02686617064323777, 0.0052239776071164225,
@@ -131,19 +137,26 @@ def exp2(x: Real) -> Real:
 
 
 def expm1(x: Real) -> Real:
-    mantissa, k = _exp_parts(where(x > 710.0, 710.0, where(x < -60.0, -60.0, x)))
+    r, low, k = _halvings(where(x > 710.0, 710.0, where(x < -60.0, -60.0, x)))
     half = ((k + (_ONE_EXPONENT - 1)) << 52).double()  # 2**(k - 1), so that k = 1024 does not overflow
-    return where(abs(x) < 2.0**-54, x, 2.0 * (half * mantissa + (half - 0.5)))
+    far = 2.0 * (((half - 0.5) + half * r) + half * (r * r * polynomial(r, *_EXP) + low))
+    return where(abs(x) < 2.0**-54, x, far)
 
 
 def _exp_parts(x: Real, low: Real | None = None) -> tuple[Real, Word]:
     """exp(r) - 1 and k, with exp(x + low) = 2**k exp(r) and |r| <= log(2)/2, for |x| up to some thousands."""
+    r, _, k = _halvings(x)
+    r = r if low is None else r + low
+    return r + r * r * polynomial(r, *_EXP), k
+
+
+def _halvings(x: Real) -> tuple[Real, Real, Word]:
+    """r, its tail and k with x = k log 2 + r and |r| <= log(2)/2."""
     rounded = x * _LOG2_E + _ROUND
     k = rounded - _ROUND
-    r = (x - k * _LOG_2[0]) - k * _LOG_2[1]
-    if low is not None:
-        r = r + low
-    return r + r * r * polynomial(r, *_EXP), rounded.bits() - _ROUND_BITS
+    high = x - k * _LOG_2[0]
+    r = high - k * _LOG_2[1]
+    return r, (high - r) - k * _LOG_2[1], rounded.bits() - _ROUND_BITS
 
 
 def _scaled(x: Real, k: Word) -> Real:
@@ -173,13 +186,14 @@ def _half_exp(x: Real) -> Real:
 def tanh(x: Real) -> Real:
     z = x * x
     far = 1.0 - 2.0 / (exp(2.0 * abs(x)) + 1.0)
-    return where(abs(x) < 0.6, x + x * z * polynomial(z, *_TANH), far.copysign(x))
+    return where(abs(x) < 0.6, x + x * z * polynomial(z, *_TANH), far).copysign(x)
 
 
 def sigmoid(x: Real) -> Real:
     """1/(1 + exp(-x))."""
     small = exp(-abs(x))
-    return where(x < 0.0, small, 1.0) / (1.0 + small)
+    start = where(x < 0.0, small, 1.0)
+    return start - start * (small / (1.0 + small))
 
 
 def softplus(x: Real) -> Real:
@@ -411,8 +425,8 @@ def atan(x: Real) -> Real:
     size = abs(x)
     is_steep = size > 1.0
     ratio = where(is_steep, 1.0 / size, size)
-    angle = _turned(ratio, is_steep, where(is_steep, _HALF_PI[0], 0.0 * ratio), where(is_steep, _HALF_PI[1], 0.0 * ratio))
-    return angle.copysign(x)
+    high, low = where(is_steep, _HALF_PI[0], 0.0), where(is_steep, _HALF_PI[1], 0.0)
+    return _turned(ratio, is_steep, high, low).copysign(x)
 
 
 def atan2(y: Real, x: Real) -> Real:
@@ -422,9 +436,8 @@ def atan2(y: Real, x: Real) -> Real:
     larger, smaller = where(is_steep, height, width), where(is_steep, width, height)
     ratio = where(larger == smaller, 1.0, smaller / larger)
     ratio = where(larger == 0.0, 0.0, ratio)
-    zero = _like(x, 0.0)
-    high = where(is_steep, _HALF_PI[0], where(is_left, _PI[0], zero))
-    low = where(is_steep, _HALF_PI[1], where(is_left, _PI[1], zero))
+    high = where(is_steep, _HALF_PI[0], where(is_left, _PI[0], 0.0))
+    low = where(is_steep, _HALF_PI[1], where(is_left, _PI[1], 0.0))
     angle = _turned(ratio, is_steep ^ is_left, high, low).copysign(y)
     return where(x.is_nan() | y.is_nan(), math.nan, angle)
 
@@ -437,11 +450,27 @@ def _turned(ratio: Real, is_backwards: Mask, high: Real, low: Real) -> Real:
 
 
 def asin(x: Real) -> Real:
-    return atan2(x, ((1.0 - x) * (1.0 + x)).sqrt())
+    s, bend, is_steep = _half_asin(x)
+    start = _HALF_PI[0] - 2.0 * s
+    lost = (_HALF_PI[0] - start) - 2.0 * s
+    far = start - (2.0 * bend - (_HALF_PI[1] + lost))
+    return where(is_steep, far, s + bend).copysign(x)
 
 
 def acos(x: Real) -> Real:
-    return atan2(((1.0 - x) * (1.0 + x)).sqrt(), x)
+    s, bend, is_steep = _half_asin(x)
+    angle = s + bend
+    far = where(x < 0.0, _PI[0] - (2.0 * angle - _PI[1]), 2.0 * angle)
+    return where(is_steep, far, _HALF_PI[0] - (angle.copysign(x) - _HALF_PI[1]))
+
+
+def _half_asin(x: Real) -> tuple[Real, Real, Mask]:
+    """s and asin(s) - s, with s = |x| if that is at most 1/2; else, as the mask says, pi/2 - asin |x| = 2 asin(s)."""
+    size = abs(x)
+    is_steep = size > 0.5
+    z = where(is_steep, 0.5 - 0.5 * size, size * size)
+    s = where(is_steep, z.sqrt(), size)
+    return s, s * z * polynomial(z, *_ASIN), is_steep
 
 
 def direction(word: Word) -> tuple[Real, Real]:
@@ -450,7 +479,7 @@ def direction(word: Word) -> tuple[Real, Real]:
     The high 52 bits give an angle within an eighth of a turn of the x axis; the lowest bit gives the sign of the cosine
     and the next one exchanges the two, which together reach the whole circle without a reduction.
     """
-    y = (((word >> 12) | _ONE).double() - (1.5 - 2.0**-53)) * _HALF_PI[0]
+    y = (((word >> 12) | _ONE).double() - 1.5) * _HALF_PI[0]
     z = y * y
     sine = y + y * z * polynomial(z, *_SINE)
     cosine = _negated(1.0 + z * (z * polynomial(z, *_COSINE) - 0.5), word)
@@ -479,8 +508,10 @@ def lgamma(x: Real) -> Real:
     is_below, is_large = x < 1.0, x >= 8.0
     high, low = _log_pair(where(is_below, x, where(is_large, x, product)))
     from_one, from_two = where(is_below, x, t - 1.0), where(is_below, x - 1.0, t - 2.0)
-    near = from_one * from_two * polynomial(from_two, *_LGAMMA)
-    shifted = where(is_below, near - high, where(x > 3.0, near + high, near))
+    both = from_one * from_two
+    bend = both * (from_two * polynomial(from_two, *_LGAMMA[1:]))
+    near = both * _LGAMMA[0] + (bend + from_one.fma(from_two, -both) * _LGAMMA[0])
+    shifted = where(is_below, (near - low) - high, where(x > 3.0, (near + low) + high, near))
     inverse = 1.0 / x
     series = inverse * polynomial(inverse * inverse, *_STIRLING)
     large = (x - 0.5) * (high - 1.0) + ((x - 0.5) * low + (series + 0.5 * (math.log(2.0 * math.pi) - 1.0)))
