@@ -9,12 +9,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, errors
+from numba.core import cgutils
 from numba.core.imputils import RefType, iternext_impl
-from numba.extending import intrinsic, lower_builtin, models, overload, register_model, type_callable
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-from fastebm._compile import NEEDS_ONE_CHAIN
-from fastebm.lanes.lane import LANE, LaneLike, as_real
+from fastebm.lanes.lane import LANE, LaneLike, as_real, refuse
 from fastebm.lanes.vectors import constant
 from fastebm.tiles import LANES
 
@@ -194,30 +193,7 @@ def _iternext(context: Any, builder: Any, signature: Any, arguments: Any, result
         builder.store(builder.add(index, ir.Constant(index.type, 1)), iterator.next)
 
 
-def _refuse(called: Any, arity: int, is_wrong: Any, words: str) -> None:
-    """Let the typing of a call fail with these words where `is_wrong(*kinds)`."""
-
-    def check(*kinds: Any) -> None:
-        if is_wrong(*kinds):
-            raise errors.NumbaTypeError(f"fastebm: {words}")
-
-    face = (lambda a: check(a)) if arity == 1 else (lambda a, b: check(a, b))
-    overload(called, strict=False)(face)
-
-
-def _is_lane(kind: Any, *_: Any) -> bool:
-    return isinstance(kind, LaneLike)
-
-
-for _called, _what in (
-    (bool, "a condition"), (operator.not_, "a condition"), (operator.truth, "a condition"), (int, "int()"),
-    (range, "range()"), (round, "round()"),
-):
-    _refuse(_called, 1, _is_lane, f"{_what} {NEEDS_ONE_CHAIN}")
-_refuse(
-    operator.getitem, 2, lambda array, i: isinstance(i, LaneLike), f"an index made from x {NEEDS_ONE_CHAIN}"
-)
-_refuse(
+refuse(
     operator.getitem, 2, lambda array, i: isinstance(array, LaneArray) and not isinstance(i, (*_INDEX, LaneLike)),
     "x takes one index at a time, no slices",
 )

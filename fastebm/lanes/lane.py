@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, errors
 from numba.core.typeconv import Conversion
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+from numba.extending import intrinsic, lower_builtin, lower_cast, models, overload, register_model
 
+from fastebm._compile import NEEDS_ONE_CHAIN
 from fastebm.lanes import language, maths
 from fastebm.lanes.primitives import BINARY, UNARY
 from fastebm.lanes.vectors import Mask, Real, broadcast, where
@@ -238,8 +239,25 @@ def _teach_functions() -> None:
         teach(binary.callables, 2, binary.formula)
 
 
+def refuse(called: Any, arity: int, is_wrong: Callable[..., bool], words: str) -> None:
+    """Let the typing of a call fail with these words where `is_wrong(*kinds)`."""
+
+    def check(*kinds: Any) -> None:
+        if is_wrong(*kinds):
+            raise errors.NumbaTypeError(f"fastebm: {words}")
+
+    face = (lambda a: check(a)) if arity == 1 else (lambda a, b: check(a, b))
+    overload(called, strict=False)(face)
+
+
 _teach_operators()
 _teach_functions()
+for _called, _what in (
+    (bool, "a condition"), (operator.not_, "a condition"), (operator.truth, "a condition"), (int, "int()"),
+    (range, "range()"), (round, "round()"),
+):
+    refuse(_called, 1, lambda kind: isinstance(kind, LaneLike), f"{_what} {NEEDS_ONE_CHAIN}")
+refuse(operator.getitem, 2, lambda _array, i: isinstance(i, LaneLike), f"an index made from x {NEEDS_ONE_CHAIN}")
 
 
 def place(context: Any, builder: Any, kind: Any, array: Any, indices: Any, vector: Any) -> Any:

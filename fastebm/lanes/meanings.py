@@ -33,6 +33,15 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     return None
 
 
+@overload(np.where, strict=False)  # type: ignore[untyped-decorator]
+def _numpy_where(condition: Any, yes: Any, no: Any) -> Any:
+    kinds = (*REAL, type(DUAL))
+    is_known = isinstance(condition, REAL) and isinstance(yes, kinds) and isinstance(no, kinds)
+    if is_known and DUAL in (yes, no):
+        return lambda condition, yes, no: yes if condition else no
+    return None
+
+
 @overload(language.zeros, strict=False)  # type: ignore[untyped-decorator]
 def _zeros(n: Any, like: Any) -> Any:
     if not isinstance(n, types.Integer):
