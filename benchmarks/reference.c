@@ -1,4 +1,5 @@
-/* The reference: random-walk Metropolis on a Gaussian and standard normals, as fast as this compiler makes them.
+/* The reference: random-walk Metropolis on a Gaussian and on a mixture, and standard normals, as fast as this compiler
+   makes them.
 
    Structure of arrays over chains: a block of 64 chains keeps positions x[dim][64], generator words s[4][64] and
    energies in the first-level cache. Every lane has its own xoshiro256++ (Blackman and Vigna 2021,
@@ -6,8 +7,8 @@
 
    Two variants of the same work:
    _polynomial  one register of chains at a time through the whole transition, so that proposal, energy and generator
-                stay in registers; logarithm, sine and cosine are polynomials (coefficients: FreeBSD msun, e_log.c,
-                k_sin.c and k_cos.c).
+                stay in registers; exponential, logarithm, sine and cosine are polynomials (coefficients: FreeBSD msun,
+                e_log.c, k_sin.c and k_cos.c; the exponential's by Chebyshev interpolation).
    _libmvec     plain loops over the block, one pass after the other, with the vector functions of glibc.
 
    dim must be even. Compile with -O3 -march=native -ffast-math. */
@@ -116,6 +117,19 @@ INLINE reals logarithm(reals x)
                 + w * 0.1479819860511658591)));
     reals half_square = 0.5 * f * f;
     return k * 0.6931471805599453 - (half_square - s * (half_square + odd + even) - f);
+}
+
+/* For x from -708 to 709: x = k log 2 + r, exp r by a polynomial, 2^k through the exponent's bits. */
+INLINE reals exponential(reals x)
+{
+    reals shifted = x * 1.4426950408889634 + 0x1.8p52;
+    reals k = shifted - 0x1.8p52;
+    reals r = x - k * 6.93147180369123816490e-01 - k * 1.90821492927058770002e-10;
+    reals p = 0.5 + r * (0.16666666666666669 + r * (0.04166666666662413 + r * (0.008333333333330062
+              + r * (0.0013888888917213717 + r * (0.00019841269863053618 + r * (2.4801521295954376e-05
+              + r * (2.7557268459997064e-06 + r * (2.7620088445409746e-07 + r * 2.510038549551032e-08))))))));
+    p = 1.0 + (r + r * r * p);
+    return (reals)((words)p + ((words)shifted << 52));
 }
 
 /* A direction from one word: its high bits an angle within an eighth of a turn of the axis, its two low bits the sign
@@ -285,3 +299,99 @@ static void transitions_libmvec(double (*x)[BLOCK], uint64_t (*s)[BLOCK], const 
 
 RANDOM_WALK(polynomial)
 RANDOM_WALK(libmvec)
+
+/* ---- the same on E(x) = -log sum_k exp(-0.5 |x - centre_k|^2) in two dimensions; centres (n, 2) ---- */
+
+INLINE reals mixture_energy(reals first, reals second, const double *centres, long n)
+{
+    reals sum = {0.0};
+    for (long k = 0; k < n; k++) {
+        reals a = first - centres[2 * k], b = second - centres[2 * k + 1];
+        sum += exponential(-0.5 * (a * a + b * b));
+    }
+    return -logarithm(sum);
+}
+
+static void mixture_energies(double (*x)[BLOCK], const double *centres, long n, double *out)
+{
+    double sum[BLOCK] __attribute__((aligned(64)));
+    for (int l = 0; l < BLOCK; l++)
+        sum[l] = 0.0;
+    for (long k = 0; k < n; k++)
+        for (int l = 0; l < BLOCK; l++) {
+            double a = x[0][l] - centres[2 * k], b = x[1][l] - centres[2 * k + 1];
+            sum[l] += exp(-0.5 * (a * a + b * b));
+        }
+    for (int l = 0; l < BLOCK; l++)
+        out[l] = -log(sum[l]);
+}
+
+static void mixture_transitions_polynomial(double (*x)[BLOCK], uint64_t (*s)[BLOCK], const double *centres, long n,
+                                           double step, double *e, int64_t *accepted)
+{
+    for (int lane = 0; lane < BLOCK; lane += LANES) {
+        generators g = load_generators(s, lane);
+        reals first, second, a, b, now;
+        masks count;
+        normal_pair(&g, &first, &second);
+        reals log_u = logarithm(uniform_of(next_words(&g)));
+        store_generators(s, lane, g);
+        LOAD(a, &x[0][lane]);
+        LOAD(b, &x[1][lane]);
+        first = a + step * first;
+        second = b + step * second;
+        reals there = mixture_energy(first, second, centres, n);
+        LOAD(now, &e[lane]);
+        LOAD(count, &accepted[lane]);
+        masks accept = log_u < now - there;
+        now = choose(accept, there, now);
+        a = choose(accept, first, a);
+        b = choose(accept, second, b);
+        count -= accept;
+        STORE(&e[lane], now);
+        STORE(&x[0][lane], a);
+        STORE(&x[1][lane], b);
+        STORE(&accepted[lane], count);
+    }
+}
+
+static void mixture_transitions_libmvec(double (*x)[BLOCK], uint64_t (*s)[BLOCK], const double *centres, long n,
+                                        double step, double *e, int64_t *accepted)
+{
+    double y[2][BLOCK], there[BLOCK], log_u[BLOCK];
+    int64_t accept[BLOCK];
+    fill_normals(y, s, 2);
+    for (int i = 0; i < 2; i++)
+        for (int l = 0; l < BLOCK; l++)
+            y[i][l] = x[i][l] + step * y[i][l];
+    mixture_energies(y, centres, n, there);
+    for (int l = 0; l < BLOCK; l++)
+        log_u[l] = next_uniform(s, l);
+    for (int l = 0; l < BLOCK; l++)
+        log_u[l] = log(log_u[l]);
+    for (int l = 0; l < BLOCK; l++) {
+        accept[l] = log_u[l] < e[l] - there[l];
+        accepted[l] += accept[l];
+        e[l] = accept[l] ? there[l] : e[l];
+    }
+    for (int i = 0; i < 2; i++)
+        for (int l = 0; l < BLOCK; l++)
+            x[i][l] = accept[l] ? y[i][l] : x[i][l];
+}
+
+#define MIXTURE_WALK(VARIANT)                                                                                     \
+    void mixture_walk_##VARIANT(double *positions, uint64_t *streams, const double *centres, double step, long n, \
+                                long n_blocks, long n_steps, int64_t *accepted)                                   \
+    {                                                                                                             \
+        double e[BLOCK] __attribute__((aligned(64)));                                                             \
+        for (long block = 0; block < n_blocks; block++) {                                                         \
+            double(*x)[BLOCK] = (void *)(positions + block * 2 * BLOCK);                                          \
+            uint64_t(*s)[BLOCK] = (void *)(streams + block * 4 * BLOCK);                                          \
+            mixture_energies(x, centres, n, e);                                                                   \
+            for (long t = 0; t < n_steps; t++)                                                                    \
+                mixture_transitions_##VARIANT(x, s, centres, n, step, e, accepted + block * BLOCK);               \
+        }                                                                                                         \
+    }
+
+MIXTURE_WALK(polynomial)
+MIXTURE_WALK(libmvec)

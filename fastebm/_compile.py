@@ -29,6 +29,7 @@ from numba import types
 from numba.core import errors
 from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import CompileResult
+from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
 from fastebm._checks import FastebmWarning
@@ -58,7 +59,12 @@ GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
-inlined: Callable[[Callable[..., Any]], Any] = numba.njit(**FLAGS)
+inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
+
+
+def processor_has(feature: str) -> bool:
+    """Whether machine code is made for a processor with this feature, by LLVM's name for it."""
+    return f"+{feature}" in cpu_target.target_context.codegen()._tm_features.split(",")
 
 
 class EnergyCompileError(TypeError):

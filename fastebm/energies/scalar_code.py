@@ -159,7 +159,7 @@ def _unpacker(
     }
     written = [f"{name}({', '.join(parts)})" if parts else "None" for name, parts in (("theta", theta), ("data", data))]
     exec(f"def unpack({arguments}):\n    return {', '.join(written)}", scope)
-    return numba.njit(no_cpython_wrapper=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
+    return numba.njit(no_cpython_wrapper=True, forceinline=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
 
 
 def _one_number(value: Any) -> Any:

@@ -19,8 +19,8 @@ from fastebm.lanes.vectors import Mask, Real, Word, polynomial, rarely, where
 
 _LOG2_E = 1.4426950408889634
 _LOG_2 = (6.93147180369123816490e-01, 1.90821492927058770002e-10)  # products of the first with |k| < 2**20 are exact
+_LOG10_2 = (0.30102999566361177, 3.694239077158931e-13)  # the same of the logarithm to base ten
 _ROUND = 1.5 * 2.0**52  # adding it rounds to an integer, which then stands in the low bits
-_ROUND_BITS = 0x4338000000000000
 _MANTISSA = 0x000FFFFFFFFFFFFF
 _LOWEST = 0x3FE6A09E667F3BCD  # bits of sqrt(1/2)
 _ONE = 0x3FF0000000000000
@@ -125,44 +125,43 @@ def minimum(a: Real, b: Real) -> Real:
 
 def exp(x: Real) -> Real:
     """Results underflow gradually."""
-    mantissa, k = _exp_parts(where(x > 710.0, 710.0, where(x < -746.0, -746.0, x)))
-    return _scaled(mantissa + 1.0, k)
+    mantissa, k = _exp_parts(_between(-746.0, x, 710.0))
+    return (mantissa + 1.0).scaled(k)
 
 
 def exp2(x: Real) -> Real:
-    rounded = where(x > 1100.0, 1100.0, where(x < -1100.0, -1100.0, x)) + _ROUND
-    r = (where(abs(x) < 1100.0, x, rounded - _ROUND) - (rounded - _ROUND)) * math.log(2.0)
-    result = _scaled(1.0 + (r + r * r * polynomial(r, *_EXP)), rounded.bits() - _ROUND_BITS)
+    k = (_between(-1100.0, x, 1100.0) + _ROUND) - _ROUND
+    r = where(abs(x) < 1100.0, x - k, 0.0) * math.log(2.0)
+    result = (1.0 + (r + r * r * polynomial(r, *_EXP))).scaled(k)
     return where(x.is_nan(), x, result)
 
 
 def expm1(x: Real) -> Real:
-    r, low, k = _halvings(where(x > 710.0, 710.0, where(x < -60.0, -60.0, x)))
-    half = ((k + (_ONE_EXPONENT - 1)) << 52).double()  # 2**(k - 1), so that k = 1024 does not overflow
+    r, low, k = _halvings(_between(-60.0, x, 710.0))
+    half = _like(x, 1.0).scaled(k - 1.0)  # so that k = 1024 does not overflow
     far = 2.0 * (((half - 0.5) + half * r) + half * (r * r * polynomial(r, *_EXP) + low))
     return where(abs(x) < 2.0**-54, x, far)
 
 
-def _exp_parts(x: Real, low: Real | None = None) -> tuple[Real, Word]:
+def _between(lowest: float, x: Real, highest: float) -> Real:
+    """x, or the end that it is beyond; nan stays."""
+    above = where(x < lowest, lowest, x)
+    return where(above > highest, highest, above)
+
+
+def _exp_parts(x: Real, low: Real | None = None) -> tuple[Real, Real]:
     """exp(r) - 1 and k, with exp(x + low) = 2**k exp(r) and |r| <= log(2)/2, for |x| up to some thousands."""
     r, _, k = _halvings(x)
     r = r if low is None else r + low
     return r + r * r * polynomial(r, *_EXP), k
 
 
-def _halvings(x: Real) -> tuple[Real, Real, Word]:
+def _halvings(x: Real) -> tuple[Real, Real, Real]:
     """r, its tail and k with x = k log 2 + r and |r| <= log(2)/2."""
-    rounded = x * _LOG2_E + _ROUND
-    k = rounded - _ROUND
+    k = (x * _LOG2_E + _ROUND) - _ROUND
     high = x - k * _LOG_2[0]
     r = high - k * _LOG_2[1]
-    return r, (high - r) - k * _LOG_2[1], rounded.bits() - _ROUND_BITS
-
-
-def _scaled(x: Real, k: Word) -> Real:
-    """2**k x in two steps, so that it may be subnormal."""
-    half = k.signed_shift(1)
-    return x * ((half + _ONE_EXPONENT) << 52).double() * ((k - half + _ONE_EXPONENT) << 52).double()
+    return r, (high - r) - k * _LOG_2[1], k
 
 
 def sinh(x: Real) -> Real:
@@ -179,8 +178,8 @@ def cosh(x: Real) -> Real:
 
 def _half_exp(x: Real) -> Real:
     """exp(x)/2 for x >= 0; does not overflow where sinh does not."""
-    mantissa, k = _exp_parts(where(x > 712.0, 712.0, x))
-    return _scaled(mantissa + 1.0, k - 1)
+    mantissa, k = _exp_parts(_between(0.0, x, 712.0))
+    return (mantissa + 1.0).scaled(k - 1.0)
 
 
 def tanh(x: Real) -> Real:
@@ -230,17 +229,23 @@ def _log_of_any(x: Real) -> Real:
 
 
 def log2(x: Real) -> Real:
-    return _log_to_base(x, _LOG2_E, "log2")
+    return _log_to_base(x, _LOG2_E, (1.0, 0.0), "log2")
 
 
 def log10(x: Real) -> Real:
-    return _log_to_base(x, 0.4342944819032518, "log10")
+    return _log_to_base(x, 0.4342944819032518, _LOG10_2, "log10")
 
 
-def _log_to_base(x: Real, factor: float, name: str) -> Real:
-    high, low = _log_pair(x)
+def _log_to_base(x: Real, factor: float, of_two: tuple[float, float], name: str) -> Real:
+    """log(x) * factor; at powers of the base exact, whether products and sums fuse or not."""
+    k, f = _log_parts(x)
+    half_square, rest = _log_polynomial(f)
+    bend = half_square - rest
+    mantissa = f - bend
+    lost = (f - mantissa) - bend
+    result = k * of_two[0] + (mantissa * factor + (lost * factor + k * of_two[1]))
     is_plain = (x >= _LEAST_NORMAL) & (x < math.inf)
-    return rarely(~is_plain, high * factor + low * factor, lambda: x.each(name))
+    return rarely(~is_plain, result, lambda: x.each(name))
 
 
 def log1p(x: Real) -> Real:
@@ -306,7 +311,7 @@ def power(x: Real, y: Real) -> Real:
     mantissa, k = _exp_parts(
         where(is_small, product, where(product > 0.0, 746.0, -746.0)), where(is_small, tail, 0.0)
     )
-    result = _scaled(mantissa + 1.0, k)
+    result = (mantissa + 1.0).scaled(k)
     is_odd = (y.floor() == y) & ((0.5 * y).floor() != 0.5 * y)
     negative = where(y.floor() == y, where(is_odd, -result, result), math.nan)
     is_plain = (size >= _LEAST_NORMAL) & (size < math.inf) & (abs(y) < 2.0**64)

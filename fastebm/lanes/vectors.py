@@ -11,8 +11,12 @@ from typing import Any
 
 from llvmlite import ir
 
+from fastebm._compile import processor_has
+
 _DOUBLE, _LONG, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 _CONTRACT = ("contract",)
+_ROUND = 1.5 * 2.0**52  # adding it rounds to an integer, which then stands in the low bits
+_ROUND_BITS = 0x4338000000000000
 
 
 class _Splat(ir.Constant):  # type: ignore[misc]
@@ -219,6 +223,28 @@ class Real(_Vector):
         """self * factor + summand with one rounding, whatever the processor has."""
         return self._intrinsic("fma", factor, summand)
 
+    def scaled(self, k: "Real") -> "Real":
+        """2**k times this, for whole k from -2000 to 2000; rounded once, so that it may be subnormal."""
+        kind = self.value.type
+        if isinstance(kind, ir.VectorType) and kind.count % 8 == 0 and processor_has("avx512f"):
+            return self._scaled_by_instruction(k)
+        whole = (k + _ROUND).bits() - _ROUND_BITS
+        half = whole.signed_shift(1)  # two steps, since 2**k itself may be out of range
+        return self * ((half + 1023) << 52).double() * ((whole - half + 1023) << 52).double()
+
+    def _scaled_by_instruction(self, k: "Real") -> "Real":
+        """AVX-512 does it in one."""
+        builder, count = self.builder, self.value.type.count
+        result = None
+        for first in range(0, count, 8):
+            part = ir.Constant(ir.VectorType(ir.IntType(32), 8), list(range(first, first + 8)))
+            x, power = (builder.shuffle_vector(one, one, part) for one in (self.value, k.value))
+            eighth = _call(
+                builder, "llvm.x86.avx512.mask.scalef.pd.512", x.type, x, power, x, ir.IntType(8)(-1), ir.IntType(32)(4)
+            )
+            result = eighth if result is None else _joined(builder, result, eighth)
+        return Real(builder, result)
+
     def each(self, name: str, *others: "Real") -> "Real":
         """A function of the C library, element by element: slow, for arguments that are rare."""
         kind, values = self.value.type, [self.value, *(other.value for other in others)]
@@ -265,6 +291,16 @@ def rarely(mask: Mask, usual: Real, unusual: Callable[[], Real]) -> Real:
     result.add_incoming(usual.value, before)
     result.add_incoming(special.value, inside)
     return Real(builder, result)
+
+
+def _joined(builder: ir.IRBuilder, first: Any, second: Any) -> Any:
+    """The elements of the first vector, and then those of the second, which is not longer."""
+    n, more = first.type.count, second.type.count
+    if n > more:  # shuffles take vectors of one length
+        widening = ir.Constant(ir.VectorType(ir.IntType(32), n), [*range(more)] + [0] * (n - more))
+        second = builder.shuffle_vector(second, second, widening)
+    order = [*range(n), *range(n, n + more)]
+    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), n + more), order))
 
 
 def _call(builder: ir.IRBuilder, name: str, result: ir.Type, *arguments: Any) -> Any:
