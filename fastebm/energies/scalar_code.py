@@ -8,8 +8,9 @@ from typing import Any
 import numba
 import numpy as np
 from numba import literal_unroll, types
-from numba.core import errors
-from numba.extending import overload
+from numba.core import cgutils, errors
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import populate_array
 
 from fastebm._compile import FLAGS, inlined
 from fastebm.lanes import meanings  # noqa: F401 (registers them)
@@ -34,16 +35,15 @@ class ScalarCode:
         self.n_params = sum(math.prod(shape) for shape in shapes.values())
         self.takes_theta, self.takes_data = takes_theta, bool(data_shapes)
         self.call = self._with_parts(function)
-        theta = _parts(shapes, "packed[{start}]", "packed[{start}:{stop}].reshape({shape})")
+        theta = _parts(shapes, "packed[{start}]", "float64_part(packed, {start}, {shape})")
         duals = _parts(
             shapes, "make_dual(pairs[{start}, 0], pairs[{start}, 1])",
             "as_duals(pairs[{start}:{stop}].reshape({shape} + (2,)))",
         )
         data, start = [], self.n_params
         for kind, shape in data_shapes.values():
-            stop = start + math.prod(shape)
-            data.append(f"packed[{start}:{stop}].view(np.{kind}).reshape({shape})")
-            start = stop
+            data.append(f"{kind}_part(packed, {start}, {shape})")
+            start += math.prod(shape)
         self.unpack = _unpacker("packed", shapes, theta, data_shapes, data)
         self.unpack_duals = _unpacker("packed, pairs", shapes, duals, data_shapes, data)
 
@@ -155,11 +155,41 @@ def _unpacker(
     """
     scope: dict[str, Any] = {
         "theta": namedtuple("theta", list(theta_names)), "data": namedtuple("data", list(data_names)),
-        "make_dual": make_dual, "as_duals": as_duals, "np": np,
+        "make_dual": make_dual, "as_duals": as_duals, "float64_part": float64_part, "int64_part": int64_part,
     }
     written = [f"{name}({', '.join(parts)})" if parts else "None" for name, parts in (("theta", theta), ("data", data))]
     exec(f"def unpack({arguments}):\n    return {', '.join(written)}", scope)
-    return numba.njit(no_cpython_wrapper=True, forceinline=True, **FLAGS)(scope["unpack"])  # duals have no Python form to wrap
+    # duals have no Python form to wrap
+    return numba.njit(no_cpython_wrapper=True, forceinline=True, **FLAGS)(scope["unpack"])
+
+
+def _part_of(dtype: Any) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def part(_context: Any, packed: Any, start: Any, shape: Any) -> Any:
+        """A read-only array of this shape over the numbers of `packed` from `start` on, which `packed` keeps alive."""
+        kind = types.Array(dtype, len(shape), "C", readonly=True)
+        sizes = types.UniTuple(types.intp, len(shape))
+
+        def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+            whole = context.make_array(face.args[0])(context, builder, arguments[0])
+            view = context.make_array(kind)(context, builder)
+            first = builder.gep(whole.data, [arguments[1]])
+            extents = cgutils.unpack_tuple(builder, arguments[2])
+            steps = [context.get_constant(types.intp, 8)]
+            for extent in reversed(extents[1:]):
+                steps.insert(0, builder.mul(steps[0], extent))
+            populate_array(
+                view, data=builder.bitcast(first, context.get_value_type(dtype).as_pointer()), shape=extents,
+                strides=steps, itemsize=context.get_constant(types.intp, 8), meminfo=None,
+            )
+            return view._getvalue()
+
+        return kind(packed, types.intp, sizes), generate
+
+    return part
+
+
+float64_part, int64_part = _part_of(types.float64), _part_of(types.int64)
 
 
 def _one_number(value: Any) -> Any:
