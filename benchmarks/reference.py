@@ -88,6 +88,24 @@ class Reference:
             ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
         )
 
+    def mixture_walk(
+        self,
+        variant: str,
+        positions: NDArray[np.float64],
+        streams: NDArray[np.uint64],
+        centres: NDArray[np.float64],
+        step: float,
+        n_steps: int,
+        accepted: NDArray[np.int64],
+    ) -> None:
+        """The same at positions (n_blocks, 2, 64) on equal unit normals around centres (n, 2)."""
+        function = self._library[f"mixture_walk_{variant}"]
+        function.restype = None
+        function(
+            _place(positions), _place(streams), _place(centres), ctypes.c_double(step), ctypes.c_long(len(centres)),
+            ctypes.c_long(len(positions)), ctypes.c_long(n_steps), _place(accepted),
+        )
+
 
 @functools.cache
 def load() -> Reference:

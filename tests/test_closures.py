@@ -136,7 +136,7 @@ def test_two_functions_on_a_line_and_helpers_of_helpers():
     def inner(u):
         return b[0] * u
 
-    def outer(u, v=1.0):
+    def outer(u: "unknown", v: float = 1.0) -> "unknown":  # noqa: F821 (annotations are not looked at)
         return inner(u) + v
 
     nested = eb.energy(dim=1)(lambda x: outer(x[0]) + outer(x[0], v=a[0]))

@@ -1,72 +1,72 @@
-"""rwmh-gauss10: random-walk Metropolis on a 10-dimensional Gaussian, 1,024 chains, float64, one thread."""
+"""rwmh-*: random-walk Metropolis on an energy written as plain Python, 1,024 chains, float64, one thread."""
 
-import math
 import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 import fastebm as eb
-from benchmarks import peers, reference
+from benchmarks import peers, reference, targets
 from benchmarks.processes import import_times
+from benchmarks.targets import Target
 from benchmarks.timing import Bar, Cost, Measure, Report, compare, rate
 
-DIM = 10
 N_CHAINS = 1024
-# neither zero means nor unit variances: a contestant that left one of them out would be wrong, not faster
-MEAN = np.linspace(-1.7, 2.3, DIM)
-VARIANCES = np.linspace(1.0, 10.0, DIM)
-STEP_SIZE = 2.38 / math.sqrt(DIM) * math.sqrt(VARIANCES.mean())
-
 QUANTITY = "M steps/s"
 MILLIONS = N_CHAINS / 1e6
 
 
-def measure(n_rounds: int) -> Report:
+def gauss10(n_rounds: int) -> Report:
+    return _measure("rwmh-gauss10", targets.gaussian(10), n_rounds)
+
+
+def gauss100(n_rounds: int) -> Report:
+    return _measure("rwmh-gauss100", targets.gaussian(100), n_rounds)
+
+
+def gmm2(n_rounds: int) -> Report:
+    return _measure("rwmh-gmm2", targets.mixture(), n_rounds)
+
+
+def transitions(target: Target, n_threads: int) -> Callable[[int], float]:
+    """A function that makes n transitions of every chain with fastebm and returns the seconds they took."""
+    return lambda n: _sample(target, n, n_threads)["sampling"]
+
+
+def _measure(name: str, target: Target, n_rounds: int) -> Report:
     """Transitions of all chains per second, against both variants of the C reference and the peers installed."""
     costs = [
         Cost("fastebm", "import", import_times("fastebm")[0]),
-        Cost("fastebm", "compile, or load from the disk cache", _sample(1, 1)["compilation"]),
+        Cost("fastebm", f"compile {name}, or load from the disk cache", _sample(target, 1, 1)["compilation"]),
     ]
-    c = reference.field(_c_rate, Bar(0.7, at_least=True))
-    others = peers.random_walks(MEAN, VARIANCES, STEP_SIZE, exact_starts(N_CHAINS))
-    ours = rate(transitions(n_threads=1), MILLIONS)
-    results = compare("rwmh-gauss10", QUANTITY, ours, c.contestants + others.contestants, n_rounds)
+    c = reference.field(lambda library, variant: _c_rate(target, library, variant), Bar(0.9, at_least=True))
+    others = peers.random_walks(target, target.starts(N_CHAINS), Bar(10.0, at_least=True))
+    ours = rate(transitions(target, n_threads=1), MILLIONS)
+    results = compare(name, QUANTITY, ours, c.contestants + others.contestants, n_rounds)
     return Report(results, costs + c.costs + others.costs, c.notes)
 
 
-def transitions(n_threads: int) -> Callable[[int], float]:
-    """A function that makes n transitions of every chain with fastebm and returns the seconds they took."""
-    return lambda n: _sample(n, n_threads)["sampling"]
-
-
-def exact_starts(n_chains: int) -> NDArray[np.float64]:
-    """Draws (n_chains, DIM) from the target itself, so that acceptance is stationary from the first transition."""
-    return MEAN + np.sqrt(VARIANCES) * np.random.default_rng().standard_normal((n_chains, DIM))
-
-
-def _sample(n: int, n_threads: int) -> dict[str, float]:
+def _sample(target: Target, n: int, n_threads: int) -> dict[str, float]:
     with warnings.catch_warnings():
         # in the shortest runs, which only find out how long a turn is, some of 1,024 chains have not moved yet
         warnings.simplefilter("ignore", eb.FastebmWarning)
         run = eb.sample(
-            eb.Gaussian(MEAN, VARIANCES), eb.RandomWalk(STEP_SIZE), n_chains=N_CHAINS, n_draws=1, n_warmup=0, thin=n,
+            target.energy, eb.RandomWalk(target.step_size), n_chains=N_CHAINS, n_draws=1, n_warmup=0, thin=n,
             n_threads=n_threads, progress=False,
         )
     return run.timings
 
 
-def _c_rate(library: reference.Reference, variant: str) -> Measure:
+def _c_rate(target: Target, library: reference.Reference, variant: str) -> Measure:
     n_blocks = N_CHAINS // reference.BLOCK
-    positions = reference.blocks(exact_starts(N_CHAINS))
+    positions = reference.blocks(target.starts(N_CHAINS))
     streams = reference.fresh_streams(n_blocks)
     accepted = reference.aligned(np.zeros((n_blocks, reference.BLOCK), dtype=np.int64))
 
     def run(n: int) -> float:
         began = time.perf_counter()
-        library.random_walk(variant, positions, streams, MEAN, 1.0 / VARIANCES, STEP_SIZE, n, accepted)
+        target.walk(library, variant, positions, streams, target.step_size, n, accepted)
         return time.perf_counter() - began
 
     return rate(run, MILLIONS)

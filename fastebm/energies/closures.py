@@ -98,6 +98,8 @@ class _Lifting:
         body = [rewriter.visit(statement) for statement in node.body]
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs:
             raise _CannotFollow
+        for argument in [*node.args.posonlyargs, *node.args.args]:
+            argument.annotation = None  # whose names need not be here
         node.args.args.append(ast.arg(_ARGUMENT))
         node.args.defaults = []
         module = ast.parse(f"def {node.name}(): pass")

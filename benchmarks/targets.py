@@ -1,0 +1,98 @@
+"""What the random walks sample: each target's energy as a user writes it, and the same for C, JAX and NumPy."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastebm as eb
+from benchmarks.reference import Reference
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A density to sample.
+
+    Attributes
+    ----------
+    energy : written as plain Python, as a user would.
+    step_size : of the proposal.
+    starts : draws n points (n, dim) from the target itself, so that acceptance is stationary from the first transition.
+    walk : makes transitions in C: (library, variant, positions, streams, step_size, n_steps, accepted).
+    parameters : arrays that the log-densities below take after x.
+    of_one : log-density of one point x (dim,), given jax.numpy first.
+    of_many : log-densities of points x (n, dim), by NumPy.
+    """
+
+    energy: eb.Energy
+    step_size: float
+    starts: Callable[[int], Array]
+    walk: Callable[..., None]
+    parameters: tuple[Array, ...]
+    of_one: Callable[..., Any]
+    of_many: Callable[..., Any]
+
+
+@functools.cache
+def gaussian(dim: int) -> Target:
+    """Neither zero means nor unit variances: a contestant that left one out would be wrong, not faster."""
+    mean, variances = np.linspace(-1.7, 2.3, dim), np.linspace(1.0, 10.0, dim)
+    precision = 1.0 / variances
+
+    @eb.energy(dim, theta={"mean": mean, "precision": precision})
+    def energy(x: Any, theta: Any) -> Any:
+        total = 0.0
+        for i in range(len(x)):
+            total += 0.5 * theta.precision[i] * (x[i] - theta.mean[i]) ** 2
+        return total
+
+    def starts(n: int) -> Array:
+        return mean + np.sqrt(variances) * np.random.default_rng().standard_normal((n, dim))
+
+    def walk(
+        library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
+    ) -> None:
+        library.random_walk(variant, positions, streams, mean, precision, step, n_steps, accepted)
+
+    return Target(
+        energy, 2.38 / math.sqrt(dim) * math.sqrt(variances.mean()), starts, walk, (mean, precision),
+        lambda jnp, x, centre, scale: -0.5 * jnp.sum(scale * (x - centre) ** 2),
+        lambda x, centre, scale: -0.5 * ((x - centre) ** 2 @ scale),
+    )
+
+
+@functools.cache
+def mixture() -> Target:
+    """Eight normals on a circle, in two dimensions."""
+    angles = np.arange(8) * math.pi / 4.0
+    centres = 4.0 * np.column_stack([np.cos(angles), np.sin(angles)])
+
+    @eb.energy(2)
+    def energy(x: Any) -> Any:
+        total = 0.0
+        for k in range(len(centres)):
+            total += math.exp(-0.5 * ((x[0] - centres[k, 0]) ** 2 + (x[1] - centres[k, 1]) ** 2))
+        return -math.log(total)
+
+    def starts(n: int) -> Array:
+        generator = np.random.default_rng()
+        return np.asarray(centres[generator.integers(0, 8, n)] + generator.standard_normal((n, 2)))
+
+    def walk(
+        library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
+    ) -> None:
+        library.mixture_walk(variant, positions, streams, centres, step, n_steps, accepted)
+
+    def of_one(jnp: Any, x: Any, places: Any) -> Any:
+        return jnp.log(jnp.sum(jnp.exp(-0.5 * jnp.sum((x - places) ** 2, axis=1))))
+
+    def of_many(x: Array, places: Array) -> Any:
+        return np.log(np.exp(-0.5 * ((x[:, None] - places) ** 2).sum(axis=2)).sum(axis=1))
+
+    return Target(energy, 1.5, starts, walk, (centres,), of_one, of_many)
