@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
 from benchmarks import __main__ as command
-from benchmarks import machine, peers, reference, tables, timing
-from benchmarks.rows import ROWS, random_walk
+from benchmarks import machine, peers, reference, tables, targets, timing
+from benchmarks.rows import ROWS
 from benchmarks.timing import Bar, Contestant, Cost, Report, Result
 
 ALPHA = 1e-9
@@ -157,6 +157,32 @@ def walk_faults(library, variant, mean, variances, step, told_mean=None, told_va
     return [name for name, score in scores.items() if not abs(score) < limit]
 
 
+def mixture_faults(variant, target, centres):
+    """What is off at ALPHA after 64 transitions from exact starts, when the reference is told these centres."""
+    n_blocks, n_steps = 64, 64
+    n = n_blocks * reference.BLOCK
+    positions = reference.blocks(target.starts(n))
+    accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
+    reference.load().mixture_walk(
+        variant, positions, reference.fresh_streams(n_blocks), centres, target.step_size, n_steps, accepted
+    )
+    x = positions.transpose(0, 2, 1).reshape(n, 2)
+    radii, turns = np.hypot(*x.T), np.arctan2(x[:, 1], x[:, 0])
+    exact = target.starts(1_000_000)
+    seen = {"x": x[:, 0], "y": x[:, 1], "radius": radii, "radius**2": radii**2, "eight turns": np.cos(8.0 * turns)}
+    true = np.hypot(*exact.T)
+    wanted = {
+        "x": exact[:, 0], "y": exact[:, 1], "radius": true, "radius**2": true**2,
+        "eight turns": np.cos(8.0 * np.arctan2(exact[:, 1], exact[:, 0])),
+    }
+    limit = scipy.stats.norm.isf(ALPHA / (2 * len(seen)))
+    return [
+        name for name, values in seen.items()
+        if not abs(values.mean() - wanted[name].mean())
+        < limit * math.hypot(values.std() / math.sqrt(n), wanted[name].std() / 1000.0)
+    ]
+
+
 class TestReference:
     @VARIANTS
     def test_normals_are_normal_and_independent(self, variant):
@@ -206,10 +232,20 @@ class TestReference:
     def test_a_wrong_target_is_caught(self, variant):
         if not has_library():
             return
-        target = (reference.load(), variant, random_walk.MEAN, random_walk.VARIANCES, random_walk.STEP_SIZE)
-        assert walk_faults(*target, told_mean=0.0 * random_walk.MEAN)
-        assert walk_faults(*target, told_variances=np.full(random_walk.DIM, random_walk.VARIANCES.mean()))
-        assert walk_faults(*target, told_variances=1.3 * random_walk.VARIANCES)
+        mean, precision = targets.gaussian(10).parameters
+        target = (reference.load(), variant, mean, 1.0 / precision, targets.gaussian(10).step_size)
+        assert walk_faults(*target, told_mean=0.0 * mean)
+        assert walk_faults(*target, told_variances=np.full(10, (1.0 / precision).mean()))
+        assert walk_faults(*target, told_variances=1.3 / precision)
+
+    @VARIANTS
+    def test_the_walk_on_the_mixture(self, variant):
+        if not has_library():
+            return
+        target = targets.mixture()
+        assert mixture_faults(variant, target, target.parameters[0]) == []
+        assert mixture_faults(variant, target, 1.1 * target.parameters[0])
+        assert mixture_faults(variant, target, np.append(target.parameters[0][:-1], [[0.0, 0.0]], axis=0))
 
     def test_loading_it_leaves_the_arithmetic_of_the_process_alone(self):
         if has_library():
@@ -244,8 +280,16 @@ class TestReference:
             reference.Reference()
 
 
+@pytest.mark.parametrize("target", [targets.mixture(), targets.gaussian(10)], ids=lambda one: str(one.energy.dim))
+def test_every_contestant_samples_the_same_target(target):
+    x = target.starts(50)
+    energies = target.energy.energy(x)
+    np.testing.assert_allclose(-target.of_many(x, *target.parameters), energies, rtol=1e-12)
+    np.testing.assert_allclose([-target.of_one(np, one, *target.parameters) for one in x], energies, rtol=1e-12)
+
+
 class TestCommand:
-    @pytest.mark.parametrize("name", ["rwmh-gauss10", "normals", "threads", "first-sample"])
+    @pytest.mark.parametrize("name", [name for name in ROWS if name != "import"])
     def test_every_row_measures_something(self, name, monkeypatch):
         monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)
         monkeypatch.setattr(peers, "_installed", lambda *modules: False)
@@ -270,7 +314,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["nothing"], "there is no row 'nothing'; choose from rwmh-gauss10"),
+            (["nothing"], "there is no row 'nothing'; choose from rwmh-gmm2"),
             (["import", "--rounds", "0"], "--rounds is 0; pass a whole number of at least 1."),
             (["import", "--json", "/no/such/folder/out.json"], "is no folder; make it first."),
         ],

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numba import types
 
 from fastebm._compile import FLAGS, TILE, Compiled
+from fastebm.lanes import meanings  # noqa: F401 (registers words of the language)
 from fastebm.lanes.duals import DUAL, as_duals, derivative_of, make_dual, value_of
 from fastebm.lanes.primitives import BINARY, UNARY
 
@@ -36,6 +37,8 @@ ORACLES = {
     "acos": mpmath.acos, "atan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh,
     "erf": mpmath.erf, "erfc": mpmath.erfc, "lgamma": mpmath.loggamma, "abs": abs, "floor": mpmath.floor,
     "ceil": mpmath.ceil, "atan2": mpmath.atan2, "hypot": mpmath.hypot, "max": max, "min": min,
+    "logaddexp": lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
 }
 ORACLE_OF = {"float": mpmath.mpf} | {
     f"f{k}": ORACLES[name] for k, name in enumerate(
