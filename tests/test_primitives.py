@@ -32,6 +32,8 @@ ORACLES = {
     "sinh": (mpmath.sinh, between(-700, 700)),
     "cosh": (mpmath.cosh, between(1e-6, 700) | between(-700, -1e-6)),
     "tanh": (mpmath.tanh, between(-300, 300)),
+    "sigmoid": (lambda x: 1 / (1 + mpmath.exp(-x)), between(-700, 700)),
+    "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), between(-700, 700)),
     "erf": (mpmath.erf, between(-8, 8)),
     "erfc": (mpmath.erfc, between(-8, 8)),
     "lgamma": (lambda x: mpmath.log(abs(mpmath.gamma(x))), between(1e-3, 1e3) | between(-7.8, -7.2)),
@@ -43,6 +45,7 @@ away = between(0.1, 20.0) | between(-20.0, -0.1)
 BINARY_ORACLES = {
     "atan2": (mpmath.atan2, away, away),
     "hypot": (mpmath.hypot, away, away),
+    "logaddexp": (lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), between(-50, 50), between(-50, 50)),
     "max": (max, between(-5, 0), between(0.1, 5)),
     "min": (min, between(0.1, 5), between(-5, 0)),
 }

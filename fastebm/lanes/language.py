@@ -34,7 +34,8 @@ def zeros(n: int, like: Any) -> Any:
 def sigmoid(x: float) -> float:
     """1/(1 + exp(-x)), without overflow."""
     small = math.exp(-abs(x))
-    return (small if x < 0.0 else 1.0) / (1.0 + small)
+    start = small if x < 0.0 else 1.0
+    return start - start * (small / (1.0 + small))  # rounds less than start/(1 + small)
 
 
 def softplus(x: float) -> float:

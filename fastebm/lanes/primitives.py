@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastebm._compile import inlined
-from fastebm.lanes import language, maths
+from fastebm.lanes import maths
+from fastebm.lanes.language import sigmoid, softplus
 from fastebm.lanes.vectors import Real
 
 
@@ -70,8 +71,8 @@ UNARY: dict[str, Unary] = {
     "sinh": Unary((math.sinh, np.sinh), maths.sinh, lambda x, y: math.cosh(x)),
     "cosh": Unary((math.cosh, np.cosh), maths.cosh, lambda x, y: math.sinh(x)),
     "tanh": Unary((math.tanh, np.tanh), maths.tanh, lambda x, y: 1.0 / math.cosh(x) ** 2),
-    "sigmoid": Unary((language.sigmoid,), maths.sigmoid, lambda x, y: language.sigmoid(x) * language.sigmoid(-x)),
-    "softplus": Unary((language.softplus,), maths.softplus, lambda x, y: language.sigmoid(x)),
+    "sigmoid": Unary((sigmoid,), maths.sigmoid, lambda x, y: sigmoid(x) * sigmoid(-x)),
+    "softplus": Unary((softplus,), maths.softplus, lambda x, y: sigmoid(x)),
     "erf": Unary((math.erf,), maths.erf, lambda x, y: 1.1283791670955126 * math.exp(-x * x)),
     "erfc": Unary((math.erfc,), lambda x: x.each("erfc"), lambda x, y: -1.1283791670955126 * math.exp(-x * x)),
     "lgamma": Unary((math.lgamma,), maths.lgamma, lambda x, y: digamma(x)),
@@ -97,6 +98,6 @@ BINARY: dict[str, Binary] = {
         lambda a, b, y: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0 if a <= b else 1.0,
     ),
     "logaddexp": Binary(
-        (np.logaddexp,), maths.logaddexp, lambda a, b, y: math.exp(a - y), lambda a, b, y: math.exp(b - y)
+        (np.logaddexp,), maths.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a)
     ),
 }
