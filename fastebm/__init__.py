@@ -6,7 +6,22 @@ Write or choose an energy, then sample it, compute its log Z, fit it to data, sc
 from fastebm import datasets, exact, plots
 from fastebm._checks import FastebmWarning
 from fastebm._compile import EnergyCompileError
-from fastebm.energies import MLP, DoubleWell, Energy, Gaussian, GaussianMixture, energy
+from fastebm.energies import (
+    MLP,
+    Banana,
+    DoubleWell,
+    Energy,
+    Funnel,
+    Gaussian,
+    GaussianMixture,
+    HybridRosenbrock,
+    LogisticPosterior,
+    QuarticChain,
+    Ring,
+    Rosenbrock,
+    StudentT,
+    energy,
+)
 from fastebm.exact import NotNormalisableError
 from fastebm.kernels import RandomWalk
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
@@ -22,19 +37,27 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "Banana",
     "ContrastiveDivergence",
     "DoubleWell",
     "Energy",
     "EnergyCompileError",
     "FastebmWarning",
     "Fit",
+    "Funnel",
     "Gaussian",
     "GaussianMixture",
+    "HybridRosenbrock",
+    "LogisticPosterior",
     "MaximumLikelihood",
     "NotNormalisableError",
     "PersistentCD",
+    "QuarticChain",
     "RandomWalk",
+    "Ring",
+    "Rosenbrock",
     "Run",
+    "StudentT",
     "anomaly_score",
     "anomaly_threshold",
     "datasets",

@@ -1,10 +1,36 @@
 """Energies: those that users write, the catalogue, and their arithmetic."""
 
-from fastebm.energies.double_well import DoubleWell
-from fastebm.energies.energy import Energy
+from fastebm.energies.catalogue import (
+    MLP,
+    Banana,
+    DoubleWell,
+    Funnel,
+    Gaussian,
+    GaussianMixture,
+    HybridRosenbrock,
+    LogisticPosterior,
+    QuarticChain,
+    Ring,
+    Rosenbrock,
+    StudentT,
+)
+from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.functions import energy
-from fastebm.energies.gaussian import Gaussian
-from fastebm.energies.gaussian_mixture import GaussianMixture
-from fastebm.energies.mlp import MLP
 
-__all__ = ["MLP", "DoubleWell", "Energy", "Gaussian", "GaussianMixture", "energy"]
+__all__ = [
+    "MLP",
+    "Banana",
+    "DoubleWell",
+    "Energy",
+    "Funnel",
+    "Gaussian",
+    "GaussianMixture",
+    "HybridRosenbrock",
+    "LogisticPosterior",
+    "Moments",
+    "QuarticChain",
+    "Ring",
+    "Rosenbrock",
+    "StudentT",
+    "energy",
+]

@@ -4,16 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from fastebm.energies import catalogue
 from fastebm.energies.algebra import Observed, Sum, Tempered, Walled
-from fastebm.energies.double_well import DoubleWell
 from fastebm.energies.energy import Energy
-from fastebm.energies.gaussian import Gaussian
-from fastebm.energies.gaussian_mixture import GaussianMixture
-from fastebm.energies.mlp import MLP
 
-CATALOGUE: dict[str, type[Energy]] = {
-    kind.__name__: kind for kind in (Gaussian, GaussianMixture, DoubleWell, MLP)
-}
+CATALOGUE: dict[str, type[Energy]] = {name: getattr(catalogue, name) for name in catalogue.__all__}
 
 
 def rebuild(

@@ -5,7 +5,7 @@ import copy
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,13 @@ from fastebm.energies import programs
 from fastebm.energies.programs import Program
 
 Shapes = dict[str, tuple[int, ...]]
+
+
+class Moments(NamedTuple):
+    """Mean (dim,) and covariance (dim, dim) of a density."""
+
+    mean: FloatArray
+    cov: FloatArray
 
 
 class Energy(abc.ABC):
@@ -146,6 +153,10 @@ class Energy(abc.ABC):
 
     def closed_log_partition(self) -> float | None:
         """log Z where a closed form is known, else None."""
+        return None
+
+    def closed_moments(self) -> Moments | None:
+        """Mean and covariance where closed forms are known, else None; infinite where they do not exist."""
         return None
 
     @abc.abstractmethod

@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
-from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Program
+from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
+from fastebm.energies.energy import Moments
+from fastebm.energies.formulas import Formula
 
 
-class Gaussian(Energy):
+class Gaussian(Formula):
     """E(x) = |L^T (x - mean)|**2 / 2 with cov**-1 = L L^T; log Z = dim/2 log(2 pi) - sum_i log |L_ii|.
 
     Parameters
@@ -29,29 +29,54 @@ class Gaussian(Energy):
     """
 
     def __init__(self, mean: ArrayLike, cov: ArrayLike = 1.0) -> None:
-        centre = np.atleast_1d(_checks.finite_array(mean, "mean"))
-        if centre.ndim != 1 or centre.size == 0:
-            raise ValueError(f"mean has shape {centre.shape}; pass an array of shape (dim,).")
-        dim = centre.size
-        covariance = _checks.finite_array(cov, "cov")
-        if covariance.ndim == 0:
-            covariance = np.full(dim, float(covariance))
-        if covariance.shape not in ((dim,), (dim, dim)):
-            raise ValueError(f"cov has shape {covariance.shape}; pass ({dim}, {dim}), ({dim},) or one number.")
-        self.settings = {"mean": centre.tolist(), "cov": covariance.tolist()}
-        program = _dense(dim) if covariance.ndim == 2 else _diagonal(dim)
-        super().__init__(
-            program, {"mean": centre, "precision_factor": precision_factor(covariance, "cov")}, name="Gaussian"
-        )
+        centre, covariance = centre_and_spread(mean, cov, "cov")
+        theta = {"mean": centre, "precision_factor": precision_factor(covariance, "cov")}
+        settings = {"mean": centre.tolist(), "cov": covariance.tolist()}
+        if covariance.ndim == 2:
+            super().__init__(gaussian, centre.size, theta, settings, grad=dense_grad, grad_theta=dense_grad_theta)
+        else:
+            super().__init__(
+                independent_gaussian, centre.size, theta, settings, grad=diagonal_grad, grad_theta=diagonal_grad_theta
+            )
 
     def closed_log_partition(self) -> float:
-        factor = self.unpack()["precision_factor"]
-        diagonal = np.diagonal(factor) if factor.ndim == 2 else factor
-        with np.errstate(divide="ignore"):
-            return 0.5 * self.dim * math.log(2.0 * math.pi) - float(np.log(np.abs(diagonal)).sum())
+        return 0.5 * self.dim * math.log(2.0 * math.pi) + log_volume(self.unpack()["precision_factor"])
 
-    def describe(self) -> dict[str, Any]:
-        return {"type": "Gaussian", "settings": self.settings}
+    def closed_moments(self) -> Moments:
+        parts = self.unpack()
+        return Moments(parts["mean"], covariance_of(parts["precision_factor"]))
+
+
+def gaussian(x: Any, theta: Any) -> Any:
+    total = 0.0
+    for j in range(len(x)):
+        z = 0.0
+        for i in range(j, len(x)):
+            z += theta.precision_factor[i, j] * (x[i] - theta.mean[i])
+        total += 0.5 * z * z
+    return total
+
+
+def independent_gaussian(x: Any, theta: Any) -> Any:
+    total = 0.0
+    for i in range(len(x)):
+        z = theta.precision_factor[i] * (x[i] - theta.mean[i])
+        total += 0.5 * z * z
+    return total
+
+
+def centre_and_spread(centre: ArrayLike, spread: ArrayLike, name: str) -> tuple[FloatArray, FloatArray]:
+    """A centre as (dim,), and with it a spread of one number or (dim,) numbers as (dim,), or a matrix (dim, dim)."""
+    middle = np.atleast_1d(_checks.finite_array(centre, "mean"))
+    if middle.ndim != 1 or middle.size == 0:
+        raise ValueError(f"mean has shape {middle.shape}; pass an array of shape (dim,).")
+    dim = middle.size
+    matrix = _checks.finite_array(spread, name)
+    if matrix.ndim == 0:
+        matrix = np.full(dim, float(matrix))
+    if matrix.shape not in ((dim,), (dim, dim)):
+        raise ValueError(f"{name} has shape {matrix.shape}; pass ({dim}, {dim}), ({dim},) or one number.")
+    return middle, matrix
 
 
 def precision_factor(cov: FloatArray, name: str) -> FloatArray:
@@ -73,13 +98,19 @@ def precision_factor(cov: FloatArray, name: str) -> FloatArray:
         ) from None
 
 
-def _dense(dim: int) -> Program:
-    n_params = dim + dim * dim
-    return Program(dim, n_params, n_params, "Gaussian", dense_energy, dense_grad, dense_grad_theta)
+def covariance_of(factor: FloatArray) -> FloatArray:
+    """The matrix (dim, dim) that `precision_factor` is of; the upper triangle of a factor is ignored."""
+    if factor.ndim == 1:
+        return np.diag(factor**-2.0)
+    inverse = np.linalg.inv(np.tril(factor))
+    return inverse.T @ inverse
 
 
-def _diagonal(dim: int) -> Program:
-    return Program(dim, 2 * dim, 2 * dim, "Gaussian diagonal", diagonal_energy, diagonal_grad, diagonal_grad_theta)
+def log_volume(factor: FloatArray) -> float:
+    """-sum_i log |L_ii|: half the log determinant of the covariance."""
+    diagonal = np.diagonal(factor) if factor.ndim == 2 else factor
+    with np.errstate(divide="ignore"):
+        return -float(np.log(np.abs(diagonal)).sum())
 
 
 @inlined
@@ -123,17 +154,6 @@ def add_dense_grad_theta(x, mean, factor, weights, mean_out, factor_out):  # typ
             factor_out[i * dim + j] += moment
 
 
-@compiled(ENERGY_SIGNATURE)
-def dense_energy(x, theta, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    z = np.empty(width)
-    out[:] = 0.0
-    for j in range(dim):
-        whiten(x, theta[:dim], theta[dim:], j, z)
-        for l in range(width):
-            out[l] += 0.5 * z[l] * z[l]
-
-
 @compiled(GRAD_SIGNATURE)
 def dense_grad(x, theta, out):  # type: ignore[no-untyped-def]
     dim, width = x.shape
@@ -145,17 +165,6 @@ def dense_grad(x, theta, out):  # type: ignore[no-untyped-def]
 def dense_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
     dim = x.shape[0]
     add_dense_grad_theta(x, theta[:dim], theta[dim:], weights, out[:dim], out[dim:])
-
-
-@compiled(ENERGY_SIGNATURE)
-def diagonal_energy(x, theta, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    out[:] = 0.0
-    for i in range(dim):
-        mean, half_precision = theta[i], 0.5 * theta[dim + i] * theta[dim + i]
-        for l in range(width):
-            away = x[i, l] - mean
-            out[l] += half_precision * (away * away)
 
 
 @compiled(GRAD_SIGNATURE)

@@ -3,12 +3,11 @@
 from typing import Any
 
 from fastebm import _checks
-from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
-from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Program
+from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
+from fastebm.energies.formulas import Formula
 
 
-class DoubleWell(Energy):
+class DoubleWell(Formula):
     """E(x) = barrier ((x_0 / location)**2 - 1)**2 + tilt x_0 + sum_{i > 0} x_i**2 / 2.
 
     Parameters
@@ -30,24 +29,16 @@ class DoubleWell(Energy):
             "location": _checks.positive(location, "location"),
             "tilt": _checks.real(tilt, "tilt"),
         }
-        self.settings = {"dim": dim, **theta}
-        program = Program(dim, 3, 3, "DoubleWell", double_well_energy, double_well_grad, double_well_grad_theta)
-        super().__init__(program, theta, name="DoubleWell")
-
-    def describe(self) -> dict[str, Any]:
-        return {"type": "DoubleWell", "settings": self.settings}
+        super().__init__(
+            double_well, dim, theta, {"dim": dim, **theta}, grad=double_well_grad, grad_theta=double_well_grad_theta
+        )
 
 
-@compiled(ENERGY_SIGNATURE)
-def double_well_energy(x, theta, out):  # type: ignore[no-untyped-def]
-    barrier, location, tilt = theta[0], theta[1], theta[2]
-    for l in range(x.shape[1]):
-        ratio = x[0, l] / location
-        depth = ratio * ratio - 1.0
-        out[l] = barrier * (depth * depth) + tilt * x[0, l]
-    for i in range(1, x.shape[0]):
-        for l in range(x.shape[1]):
-            out[l] += 0.5 * (x[i, l] * x[i, l])
+def double_well(x: Any, theta: Any) -> Any:
+    total = theta.barrier * ((x[0] / theta.location) ** 2 - 1.0) ** 2 + theta.tilt * x[0]
+    for i in range(1, len(x)):
+        total += 0.5 * x[i] ** 2
+    return total
 
 
 @compiled(GRAD_SIGNATURE)
