@@ -29,6 +29,22 @@ def leaves(draw):
         return eb.GaussianMixture([pair, -pair], draw(sizes), spread)
     if kind == "DoubleWell":
         return eb.DoubleWell(2, *spread, pair[0])
+    if kind == "Ring":
+        return eb.Ring(*spread)
+    if kind == "Rosenbrock":
+        return eb.Rosenbrock(2, pair[0], spread[0])
+    if kind == "HybridRosenbrock":
+        return eb.HybridRosenbrock(2, 1, mu=pair[0], a=spread[0], b=spread[1])
+    if kind == "StudentT":
+        return eb.StudentT(pair, np.diag(spread) if draw(st.booleans()) else spread, draw(sizes))
+    if kind == "Funnel":
+        return eb.Funnel(2, spread[0])
+    if kind == "Banana":
+        return eb.Banana(2, pair[0], spread[0])
+    if kind == "QuarticChain":
+        return eb.QuarticChain(2, spread[0], pair[0])
+    if kind == "LogisticPosterior":
+        return eb.LogisticPosterior([pair, spread, -pair], [0, 1, 1], spread[0])
     return eb.MLP(2, (3, 2), center=pair, scale=spread, rng=draw(st.integers(0, 2**64)))
 
 
@@ -113,5 +129,5 @@ class TestOwnEnergies:
 
 
 def test_an_energy_of_a_later_version():
-    message = refused(lambda: rebuild({"type": "Ring", "settings": {}}, {}, [], None, "model.npz"), "'Ring'")
+    message = refused(lambda: rebuild({"type": "Torus", "settings": {}}, {}, [], None, "model.npz"), "'Torus'")
     assert "upgrade" in message

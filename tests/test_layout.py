@@ -100,8 +100,7 @@ def test_every_module_has_a_test_file_of_its_name(path):
     allowed = {f"test_{'_'.join([*folders, name]).strip('_')}"}
     if here == min(namesakes, key=lambda other: FLOOR_OF[room(other)]):  # a name on two floors belongs to the lower one
         allowed.add(f"test_{name.strip('_')}")
-    if folders:
-        allowed.add(f"test_{folders[0]}")  # a room of small files may have one test file for all of them
+    allowed.update(f"test_{folder}" for folder in folders)  # a folder of small files may have one test file for them
     tests = {test.stem for test in (ROOT / "tests").glob("test_*.py")}
     assert tests & allowed, f"write one of {sorted(allowed)}"
 
