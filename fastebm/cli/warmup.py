@@ -1,4 +1,4 @@
-"""Compile the catalogue and the samplers now, so that nothing waits for it later."""
+"""Compile the samplers and what all energies share now, so that nothing waits for it later."""
 
 import argparse
 import time
