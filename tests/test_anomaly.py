@@ -83,7 +83,7 @@ class TestThreshold:
         assert (threshold == math.inf) == (n < 1 / rate - 1)
 
     def test_points_without_a_finite_energy_are_the_last(self):
-        hole = eb.energy(1)(lambda x: math.inf if x[0] > 5.0 else x[0])
+        hole = eb.energy(1)(lambda x: eb.where(x[0] > 5.0, math.inf, x[0]))
         assert eb.anomaly_threshold(hole, [[1.0], [2.0], [9.0]], 0.5) == 2.0
         assert eb.anomaly_threshold(hole, [[1.0], [9.0], [9.0]], 0.3) == math.inf
 

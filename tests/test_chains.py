@@ -150,7 +150,7 @@ class TestCounts:
 
 
 def faulty(x):
-    return 0.5 * x[0] ** 2 if x[0] <= 0.5 else np.nan if x[0] < 1.0 else -np.inf
+    return eb.where(x[0] <= 0.5, 0.5 * x[0] ** 2, eb.where(x[0] < 1.0, np.nan, -np.inf))
 
 
 class TestRetarget:

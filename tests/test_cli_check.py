@@ -95,7 +95,7 @@ class TestVerdicts:
         assert "quadrature ends at dim=3" in checks["sampler"][1]
 
     def test_a_gradient_that_no_point_shows_is_not_called_good(self):
-        nowhere = eb.energy(1)(lambda x: 0.0 if x[0] == 0.5 else float("inf"))
+        nowhere = eb.energy(1)(lambda x: eb.where(x[0] == 0.5, 0.0, float("inf")))
         verdict, words = check._gradient(nowhere, np.full((3, 1), 0.5))
         assert verdict is None
         assert "x[0]" in words

@@ -32,7 +32,7 @@ def waiting(x, theta):
 
 @eb.energy(dim=1)
 def two_islands(x):
-    return x[0] ** 2 if abs(x[0]) > 1.0 else math.inf
+    return eb.where(abs(x[0]) > 1.0, x[0] ** 2, math.inf)
 
 
 def gaussian_posterior_mean(y, noise, mean=MEAN, cov=COV):

@@ -82,5 +82,5 @@ def test_flat_lines_poles_and_empty_supports_are_refused():
     falling = eb.energy(dim=1, domain=[(0.0, math.inf)])(lambda x: -x[0])
     refused(lambda: modes_of(falling), "does not rise", kind=refuse)
     refused(lambda: modes_of(eb.energy(dim=1)(lambda x: math.inf)), "+inf at every point", kind=refuse)
-    infinite = eb.energy(dim=1)(lambda x: -math.inf if abs(x[0]) < 1.0 else x[0] ** 2)
+    infinite = eb.energy(dim=1)(lambda x: eb.where(abs(x[0]) < 1.0, -math.inf, x[0] ** 2))
     refused(lambda: modes_of(infinite), "-inf at x=", kind=refuse)

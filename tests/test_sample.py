@@ -182,11 +182,11 @@ def test_the_default_way_reaches_the_law():
 
 
 def gap(x):
-    return 0.5 * x[0] ** 2 if x[0] < 1.0 else math.nan
+    return eb.where(x[0] < 1.0, 0.5 * x[0] ** 2, math.nan)
 
 
 def pit(x):
-    return 0.5 * x[0] ** 2 if x[0] < 1.0 else -math.inf
+    return eb.where(x[0] < 1.0, 0.5 * x[0] ** 2, -math.inf)
 
 
 def hole(x):
@@ -278,6 +278,8 @@ class TestWhatIsRefused:
             return -x[0]
 
         energy = eb.energy(1)(strict)
+        with pytest.warns(eb.FastebmWarning, match="chain by chain"):
+            energy.energy([0.0])
         for n_threads in (1, 3):
             with pytest.raises(ValueError, match="x\\[0\\] is above 3"):
                 eb.sample(energy, WALK, n_chains=200, n_draws=100, n_warmup=0, init=[0.0], rng=0, n_threads=n_threads)

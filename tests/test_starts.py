@@ -88,4 +88,4 @@ class TestDrawn:
 
 
 def upper_half(x):
-    return x[0] if x[0] > 0.0 else math.inf
+    return eb.where(x[0] > 0.0, x[0], math.inf)

@@ -22,18 +22,22 @@ class TestShape:
     def test_tiles_hold_every_point_and_no_whole_tile_is_empty(self, n, dim):
         n_tiles, width = tiles.shape(n, dim)
         assert (n_tiles - 1) * width < n <= n_tiles * width
+        assert width % tiles.LANES == 0
         assert 1 <= width <= tiles.widest(dim) <= 64
 
     @given(counts, dims)
     def test_columns_that_stand_for_no_point_are_few(self, n, dim):
         n_tiles, width = tiles.shape(n, dim)
-        assert n_tiles * width - n < max(8 * n_tiles, width)
+        assert n_tiles * width - n < max(tiles.LANES * n_tiles, width)
 
     @given(dims)
     def test_a_tile_and_a_copy_stay_in_the_cache(self, dim):
         width = tiles.widest(dim)
-        assert width % 8 == 0
-        assert width == 8 or 8 * dim * width <= 2**18
+        assert width % tiles.LANES == 0
+        assert width == tiles.LANES or 8 * dim * width <= 2**18
+
+    def test_one_point_costs_a_lane(self):
+        assert tiles.shape(1, 1) == tiles.shape(tiles.LANES, 10_000) == (1, tiles.LANES)
 
     @given(st.integers(2, 64), st.integers(1, 100))
     def test_there_is_something_to_share(self, threads, dim):

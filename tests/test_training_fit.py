@@ -293,7 +293,7 @@ class TestArguments:
         refused(lambda: eb.fit(walled, [[0.5]], validation=[[-1.0]]), "validation[0]", "domain")
 
     def test_data_without_an_energy(self):
-        hole = eb.energy(1, {"k": 1.0})(lambda x, theta: math.inf if x[0] > 2.0 else theta.k * x[0] ** 2)
+        hole = eb.energy(1, {"k": 1.0})(lambda x, theta: eb.where(x[0] > 2.0, math.inf, theta.k * x[0] ** 2))
         refused(lambda: eb.fit(hole, [[1.0], [3.0]]), "inf", "data[1]", "3.0")
 
     def test_nothing_to_fit(self):
