@@ -31,7 +31,7 @@ def lame(x):
 
 @eb.energy(dim=2)
 def cliff(x):
-    return 0.5 * (x[0] ** 2 + x[1] ** 2) + (3.0 if x[0] + 0.3 * x[1] ** 2 > 0.4 else 0.0)
+    return 0.5 * (x[0] ** 2 + x[1] ** 2) + eb.where(x[0] + 0.3 * x[1] ** 2 > 0.4, 3.0, 0.0)
 """
 
 

@@ -56,12 +56,15 @@ class TestAlgebra:
     def test_wrong_rules_move_the_law(self, wrong):
         assert kept(wrong) > 1e-6
 
-    @given(energies, energies, seeds)
+    @pytest.mark.filterwarnings("ignore:.*chain by chain")
+    @pytest.mark.parametrize("is_branching", [False, True])
+    @given(energies, energies, seeds, st.integers(1, 40))
     @settings(max_examples=60)
-    def test_the_compiled_rule_decides_as_the_twin(self, here, there, seed):
+    def test_the_compiled_rule_decides_as_the_twin(self, is_branching, here, there, seed, n):
         """Chains on a plateau of one energy propose to step on another of any energy, hostile ones included."""
-        n, step = 12, 0.5
-        E = PLATEAUS.with_theta([code(here), number(here), code(there), number(there)])
+        step = 0.5
+        plateaus = BRANCHING_PLATEAUS if is_branching else PLATEAUS
+        E = plateaus.with_theta([code(here), number(here), code(there), number(there)])
         chains = Chains(E, RandomWalk(), np.zeros((n, 1)), seed, 1)
         chains.advance(1, np.array([step]))
         accepted, faults = chains.counts()
@@ -78,6 +81,14 @@ class TestAlgebra:
                 assert chains.fault_x.ravel()[c] == pytest.approx(proposal, rel=1e-14)
 
 
+def decoded(kind, value):
+    if kind == 1.0:
+        return math.inf
+    if kind == 2.0:
+        return -math.inf
+    return math.nan if kind == 3.0 else value
+
+
 def code(value: float) -> float:
     return 0.0 if math.isfinite(value) else 1.0 if value == math.inf else 2.0 if value == -math.inf else 3.0
 
@@ -89,14 +100,15 @@ def number(value: float) -> float:
 @eb.energy(dim=1, theta={"here": np.zeros(2), "there": np.zeros(2)})
 def PLATEAUS(x, theta):
     """The first energy at 0 and the second one elsewhere; parameters are finite, so that codes stand for the rest."""
-    kind, value = (theta.here[0], theta.here[1]) if x[0] == 0.0 else (theta.there[0], theta.there[1])
-    if kind == 1.0:
-        return math.inf
-    if kind == 2.0:
-        return -math.inf
-    if kind == 3.0:
-        return math.nan
-    return value
+    return eb.where(x[0] == 0.0, decoded(theta.here[0], theta.here[1]), decoded(theta.there[0], theta.there[1]))
+
+
+@eb.energy(dim=1, theta={"here": np.zeros(2), "there": np.zeros(2)})
+def BRANCHING_PLATEAUS(x, theta):
+    """The same with a branch on x, which is compiled for one chain at a time."""
+    if x[0] == 0.0:
+        return decoded(theta.here[0], theta.here[1])
+    return decoded(theta.there[0], theta.there[1])
 
 
 def kept(rule) -> float:
@@ -205,10 +217,15 @@ def mutant(old: str, new: str) -> RandomWalk:
 
 
 MUTANTS = {
-    "generous by 0.01": ("-accepts[l] < e[l] - e_y[l]", "math.exp(-accepts[l]) - 0.01 < math.exp(e[l] - e_y[l])"),
-    "stale energy": ("e[l] = e_y[l] if accepted else e[l]", "e[l] = e[l]"),
-    "drifting": ("y[i, l] = x[i, l] + step * y[i, l]", "y[i, l] = x[i, l] + step * (y[i, l] + 0.05)"),
-    "hot": ("e[l] - e_y[l])", "0.95 * (e[l] - e_y[l]))"),
+    "generous by 0.01": (
+        "-load_row(exponentials, l) < here - there",
+        "math.exp(-load_row(exponentials, l)) - 0.01 < math.exp(here - there)",
+    ),
+    "stale energy": ("store_row(e, l, np.where(accepted, there, here))", "store_row(e, l, here)"),
+    "drifting": (
+        "load(x, dim - 1, l) + settings[dim - 1] * last", "load(x, dim - 1, l) + settings[dim - 1] * (last + 0.05)"
+    ),
+    "hot": ("here - there)", "0.95 * (here - there))"),
 }
 
 
@@ -236,7 +253,8 @@ class TestLaw:
 
     def test_a_correct_kernel_of_another_look_is_not_caught(self):
         """Barker's rule keeps the law too, and a mutant that only names things anew keeps the bits."""
-        barker = mutant("-accepts[l] < e[l] - e_y[l]", "math.exp(-accepts[l]) * (1.0 + math.exp(e_y[l] - e[l])) < 1.0")
+        rule = "math.exp(-load_row(exponentials, l)) * (1.0 + math.exp(there - here)) < 1.0"
+        barker = mutant("-load_row(exponentials, l) < here - there", rule)
         E, draw, transform, step = CASES["mixture"]
         seed = entropy()
         worst, allowed = verdict(barker, step, E, draw, transform, seed)
