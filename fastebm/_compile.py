@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import itertools
+import json
 import logging
 import os
 import pickle
@@ -19,10 +20,11 @@ import re
 import secrets
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 from numba import types
@@ -57,6 +59,8 @@ ENERGY = types.FunctionType(ENERGY_SIGNATURE)
 GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 
+_IMPORTED = time.time()
+_NOT_COMPILED = (errors.NumbaError, errors.UnsupportedBytecodeError)
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
@@ -69,6 +73,13 @@ def processor_has(feature: str) -> bool:
 
 class EnergyCompileError(TypeError):
     """The energy's source is not something that can be compiled; the message names the line and the remedy."""
+
+
+class Refusal(NamedTuple):
+    """Why a source cannot be compiled for lanes, and at which of its lines, counted from its first; None if unknown."""
+
+    line: int | None
+    reason: str
 
 
 class Compiled:
@@ -103,27 +114,45 @@ class Compiled:
     @functools.cached_property
     def pointer(self) -> Any:
         """The Numba function: what compiled code takes where it asks for a function."""
-        try:
+        if self.source is None:
             return self._built(self.make)
-        except (errors.NumbaError, errors.UnsupportedBytecodeError) as fault:
-            if self.source is None:
-                raise
-            place, reason = _place(fault, self.source), _reason(_plain(fault))
-            if self.fallback is None or NEEDS_ONE_CHAIN not in reason:
-                raise explain(fault, self.source, self.name) from None
+        try:
+            if self.fallback is None:
+                return self._built(self.make)
+            return self._built_if_possible(self.source, self.fallback)
+        except _NOT_COMPILED as fault:
+            raise explain(fault, self.source, self.name) from None
+
+    def _built_if_possible(self, source: Callable[..., Any], fallback: Callable[[], Callable[..., Any]]) -> Any:
+        """From `make`, or where the source needs the value of one chain from the fallback, with a warning."""
+        refusal = None if self.key is None else self._cache().refusal()
+        if refusal is None:
+            try:
+                return self._built(self.make)
+            except _NOT_COMPILED as fault:
+                refusal = Refusal(_line(fault, source), _reason(_plain(fault)))
+                if NEEDS_ONE_CHAIN not in refusal.reason:
+                    raise
+        slower = self._built(fallback, " chain by chain")
+        if self.key is not None:
+            self._cache().keep(refusal)
         warnings.warn(
-            f"{self.name} is computed chain by chain, several times slower, since at {place} {reason}; "
+            f"{self.name} is computed chain by chain, several times slower, since at "
+            f"{_place(source, refusal.line)} {refusal.reason}; "
             "write eb.where(condition, yes, no), or a loop over indices that do not depend on x.",
-            FastebmWarning, stacklevel=2,
+            FastebmWarning, stacklevel=3,
         )
-        return self._built(self.fallback, " chain by chain")
+        return slower
+
+    def _cache(self, kind: str = "") -> "_DiskCache":
+        return _DiskCache(self.name, f"{self.key} {self.signature}{kind}")
 
     def _built(self, make: Callable[[], Callable[..., Any]], kind: str = "") -> Any:
         dispatcher = numba.njit(**FLAGS)(make())
         if self.key is None:
             logger.info("compiling %s", self.name)
         else:
-            dispatcher._cache = _DiskCache(self.name, f"{self.key} {self.signature}{kind}")
+            dispatcher._cache = self._cache(kind)
         dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         return dispatcher
@@ -149,34 +178,50 @@ class _DiskCache:
         self.name = name
         self.key = key
 
-    def path(self, codegen: Any) -> Path:
+    def path(self, codegen: Any, suffix: str = ".bin") -> Path:
         target = repr(codegen.magic_tuple())  # instruction set and CPU features: machine code must not travel
         digest = hashlib.sha256("\n".join((_environment(), target, self.key)).encode()).hexdigest()
-        return cache_folder() / f"{re.sub(r'[^A-Za-z0-9_]+', '_', self.name)}-{digest[:32]}.bin"
+        return cache_folder() / f"{re.sub(r'[^A-Za-z0-9_]+', '_', self.name)}-{digest[:32]}{suffix}"
 
     def load_overload(self, _signature: Any, target_context: Any) -> Any:
         target_context.refresh()
-        try:
-            payload = self.path(target_context.codegen()).read_bytes()
-            digest, code = payload[:32], payload[32:]
-            if hashlib.sha256(code).digest() == digest:
-                return CompileResult._rebuild(target_context, *pickle.loads(code))
-        except OSError:
-            pass
+        code = self._read(self.path(target_context.codegen()))
+        if code is not None:
+            return CompileResult._rebuild(target_context, *pickle.loads(code))
         logger.info("compiling %s", self.name)
         return None
 
     def save_overload(self, _signature: Any, result: Any) -> None:
         if result.library.has_dynamic_globals:
             return  # the address of a large array or of a foreign function means nothing to another process
-        code = dumps(result._reduce())
-        path = self.path(result.codegen)
+        self._write(self.path(result.codegen), dumps(result._reduce()))
+
+    def refusal(self) -> Refusal | None:
+        """What `keep` kept: that there is no machine code, and why."""
+        content = self._read(self.path(cpu_target.target_context.codegen(), ".refused"))
+        return None if content is None else Refusal(*json.loads(content))
+
+    def keep(self, refusal: Refusal) -> None:
+        self._write(self.path(cpu_target.target_context.codegen(), ".refused"), json.dumps(refusal).encode())
+
+    @staticmethod
+    def _read(path: Path) -> bytes | None:
+        """The content of a file of this cache; None if there is none, or not whole."""
+        try:
+            payload = path.read_bytes()
+        except OSError:
+            return None
+        digest, content = payload[:32], payload[32:]
+        return content if hashlib.sha256(content).digest() == digest else None
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(code).digest() + code)
+                    file.write(hashlib.sha256(content).digest() + content)
                 os.replace(temporary, path)
             except OSError:
                 with contextlib.suppress(OSError):
@@ -204,14 +249,19 @@ def cache_folder() -> Path:
 
 @functools.cache
 def _environment() -> str:
-    """Everything outside one function that its machine code depends on: versions, flags and the library's sources."""
-    sources = hashlib.sha256()
+    """Everything outside one function that its machine code depends on: versions, flags and the library's sources.
+
+    Sources that were edited after they were imported are not those that run: then nobody else has this environment.
+    """
+    sources, latest = hashlib.sha256(), 0.0
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
         sources.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        latest = max(latest, path.stat().st_mtime)
+    digest = sources.hexdigest() if latest < _IMPORTED else secrets.token_hex()
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
     flags = sorted((name, sorted(value) if isinstance(value, set) else value) for name, value in FLAGS.items())
-    return repr((sys.version, versions, flags, sources.hexdigest()))
+    return repr((sys.version, versions, flags, digest))
 
 
 @functools.cache
@@ -224,9 +274,9 @@ def explain(fault: Exception, function: Callable[..., Any], what: str) -> Energy
     face = what.split()[0]
     by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
     return EnergyCompileError(
-        f"{what} cannot be compiled at {_place(fault, function)}: {_reason(_plain(fault))}; write plain scalar code: "
-        "loops over x[i], math.* or NumPy's scalar functions, numbers, arrays of numbers, and helper functions of the "
-        f"same kind{by_hand}."
+        f"{what} cannot be compiled at {_place(function, _line(fault, function))}: {_reason(_plain(fault))}; "
+        "write plain scalar code: loops over x[i], math.* or NumPy's scalar functions, numbers, arrays of numbers, and "
+        f"helper functions of the same kind{by_hand}."
     )
 
 
@@ -235,18 +285,24 @@ def _plain(fault: Exception) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")[0]
 
 
-def _place(fault: Exception, function: Callable[..., Any]) -> str:
-    """The file and the line of the user's function that the report is about, and what stands there."""
+def _line(fault: Exception, function: Callable[..., Any]) -> int | None:
+    """The line that the report is about, counted from the function's first; None if the report names none."""
     code = function.__code__
     text, _, raised_from = re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")
     places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", raised_from)
     name = os.path.basename(code.co_filename)
     lines = [int(line) for file, line in places if os.path.basename(file) == name]
-    place = f"{code.co_filename}, line {lines[-1] if lines else code.co_firstlineno}"
-    if lines:
+    return lines[-1] - code.co_firstlineno if lines else None
+
+
+def _place(function: Callable[..., Any], line: int | None) -> str:
+    """The file and a line of the user's function, counted from its first, and what stands there."""
+    code = function.__code__
+    place = f"{code.co_filename}, line {code.co_firstlineno + (line or 0)}"
+    if line is not None:
         with contextlib.suppress(OSError, IndexError, TypeError):
             source, first = inspect.getsourcelines(function)
-            place += f" ({source[lines[-1] - first].strip()})"
+            place += f" ({source[code.co_firstlineno + line - first].strip()})"
     return place
 
 

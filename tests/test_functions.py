@@ -32,7 +32,27 @@ STIFF = 3.0
 
 
 def network(x, theta):
-    """Loops, branches, helpers, local functions, global and array data, all kinds of parameters."""
+    """Loops, helpers, local functions, global and array data, all kinds of parameters: all that lanes can do."""
+    def hidden(a):
+        return np.where(a > 0.0, math.tanh(a), a / (1.0 + abs(a)))
+
+    total = 0
+    for i in range(len(x)):
+        total += STIFF * half_square(x[i] - OFFSETS[i])
+    for j, row in enumerate(theta.W):
+        a = theta.b[j]
+        for w, value in zip(row, x):  # noqa: B905 (Numba has no strict)
+            a += w * value
+        total += theta.gain * hidden(a) * theta.v[j]
+    k = 0
+    while k < 2:
+        total = total + 0.01 * math.cos(x[k] * theta.v[k])
+        k += 1
+    return eb.where(total < 1e6, total, 1e6 + math.log(total / 1e6))
+
+
+def branching_network(x, theta):
+    """The same with branches on values of one chain."""
     def hidden(a):
         return math.tanh(a) if a > 0.0 else a / (1.0 + abs(a))
 
@@ -53,6 +73,7 @@ def network(x, theta):
 
 START = {"W": np.arange(6.0).reshape(2, 3) / 5.0, "gain": 1.5, "b": [0.1, -0.2], "v": [1.0, -0.7]}
 NETWORK = eb.energy(3, START)(network)
+BRANCHING = eb.energy(3, START)(branching_network)
 
 
 @given(st.floats(-9, 9), st.floats(-9, 9), st.floats(0.1, 9), st.floats(0.1, 9))
@@ -65,11 +86,13 @@ def test_the_ring_of_the_manual(a, b, radius, width):
         assert E.grad([a, b]) == pytest.approx([slope * a, slope * b], rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*chain by chain")
+@pytest.mark.parametrize("written", [NETWORK, BRANCHING], ids=["lanes", "chain by chain"])
 @given(seeds)
 @settings(max_examples=15)
-def test_everything_at_once(seed):
+def test_everything_at_once(written, seed):
     generator = np.random.default_rng(seed)
-    E = NETWORK.with_theta(generator.standard_normal(NETWORK.n_params))
+    E = written.with_theta(generator.standard_normal(NETWORK.n_params))
     X = 2.0 * generator.standard_normal((3, 3))
     record = types.SimpleNamespace(**E.unpack())
     np.testing.assert_allclose(E.energy(X), [network(x, record) for x in X], rtol=1e-12)
@@ -93,7 +116,8 @@ def network_in(x, theta, tanh, cos):
     return total
 
 
-@pytest.mark.parametrize("E", [ring, NETWORK], ids=["ring", "network"])
+@pytest.mark.filterwarnings("ignore:.*chain by chain")
+@pytest.mark.parametrize("E", [ring, NETWORK, BRANCHING], ids=["ring", "network", "branching network"])
 def test_what_every_energy_promises(E, monkeypatch):
     holds_what_every_energy_promises(E, monkeypatch)
 
@@ -267,7 +291,8 @@ class TestWhatIsRefused:
             return x[0] ** 2
 
         E = eb.energy(1)(strict)
-        assert E.energy([0.5]) == 0.25
+        with pytest.warns(eb.FastebmWarning, match="chain by chain"):
+            assert E.energy([0.5]) == 0.25
         with pytest.raises(ValueError, match=r"x\[0\] is above 1"):
             E.energy([[0.5], [2.0]])
 

@@ -42,7 +42,7 @@ def test_parameters_stand_under_their_names(x, theta):
 
 def test_the_makers_give_plain_functions():
     """What a maker returns is not compiled yet; the function itself is compiled for floats and for duals alike."""
-    code = ScalarCode(lambda x, theta: theta.k * x[0], 1, {"k": ()}, takes_theta=True)
+    code = ScalarCode(lambda x, theta: theta.k * x[0], 1, {"k": ()}, {}, takes_theta=True)
     assert code.n_params == 1
     for make in (code.energy, code.grad, code.grad_theta):
         assert callable(make())
@@ -57,6 +57,6 @@ def test_other_results_do_not_compile(function, words):
 
     from fastebm._compile import ENERGY_SIGNATURE
 
-    maker = ScalarCode(function, 1, {}, takes_theta=False)
+    maker = ScalarCode(function, 1, {}, {}, takes_theta=False)
     with pytest.raises(errors.NumbaError, match=words):
         numba.njit(ENERGY_SIGNATURE)(maker.energy())

@@ -53,9 +53,12 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
             if known is None:
                 known = copies[id(value)] = inlined(freeze(value, copies))
             return known
-        if isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _LIBRARIES:
+        if value is np.where:
+            return language.where  # of numbers Numba's makes an array
+        words = {word for code in _codes(function.__code__) for word in code.co_names}
+        if isinstance(value, types.ModuleType) and (_is_users(value) or (value is np and "where" in words)):
             known = copies.setdefault(id(value), _FrozenModule(value.__name__))
-            for word in {word for code in _codes(function.__code__) for word in code.co_names}:
+            for word in words:
                 if hasattr(value, word) and not hasattr(known, word):
                     setattr(known, word, None)  # in case the module leads back to itself
                     setattr(known, word, own(getattr(value, word)))
@@ -66,6 +69,10 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
     for cell, original in zip(cells, function.__closure__ or (), strict=True):
         cell.cell_contents = own(original.cell_contents)
     return twin
+
+
+def _is_users(module: types.ModuleType) -> bool:
+    return module.__name__.partition(".")[0] not in _LIBRARIES
 
 
 def _owned(array: Any) -> Any:
@@ -121,9 +128,9 @@ def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
             elif isinstance(value, _FrozenModule):
                 words = sorted(word for word in vars(value) if not word.startswith("__"))
                 add(*(part for word in words for part in (word, getattr(value, word))))
-            elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] in _LIBRARIES:
+            elif isinstance(value, types.ModuleType) and not _is_users(value):
                 add(value.__name__, value.__dict__.get("__version__"))
-            elif isinstance(value, types.BuiltinFunctionType | np.ufunc | type):
+            elif isinstance(value, types.BuiltinFunctionType | np.ufunc | type | type(np.where)):
                 add(getattr(value, "__module__", None), value.__name__)
             else:
                 raise _NotReproducible

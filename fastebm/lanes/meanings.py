@@ -30,15 +30,8 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     kinds = (*REAL, type(DUAL))
     if isinstance(condition, REAL) and isinstance(yes, kinds) and isinstance(no, kinds):
         return lambda condition, yes, no: yes if condition else no
-    return None
-
-
-@overload(np.where, strict=False)  # type: ignore[untyped-decorator]
-def _numpy_where(condition: Any, yes: Any, no: Any) -> Any:
-    kinds = (*REAL, type(DUAL))
-    is_known = isinstance(condition, REAL) and isinstance(yes, kinds) and isinstance(no, kinds)
-    if is_known and DUAL in (yes, no):
-        return lambda condition, yes, no: yes if condition else no
+    if isinstance(condition, types.Array):
+        return lambda condition, yes, no: np.where(condition, yes, no)
     return None
 
 
