@@ -242,6 +242,53 @@ def test_an_edit_anywhere_in_the_library_makes_all_code_anew(tmp_path, monkeypat
     assert _compile._environment.__wrapped__() != here
 
 
+def test_a_process_whose_sources_are_edited_meanwhile_leaves_nothing_to_others(tmp_path):
+    """It runs what the sources were; under their new name its code would be stale for ever."""
+    library, script, cache = tmp_path / "fastebm", tmp_path / "script.py", tmp_path / "cache"
+    shutil.copytree(Path(fastebm.__file__).parent, library, ignore=shutil.ignore_patterns("__pycache__"))
+    maths = library / "lanes" / "vectors.py"
+    edit = f"import time, fastebm\ntime.sleep(0.1)\nopen({str(maths)!r}, 'a').write('\\n')\n"
+    script.write_text(edit + SCRIPT)
+    first, n = run(script, cache)
+    script.write_text(SCRIPT)
+    assert run(script, cache) == (first, n)
+    assert run(script, cache) == (first, 0)
+
+
+BRANCH = """
+import logging, sys, warnings
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+import fastebm as eb
+
+@eb.energy(dim=1)
+def kinked(x):
+    if x[0] > 0.0:
+        return 2.0 * x[0]
+    return -x[0]
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(kinked.energy([3.0]), kinked.energy([-3.0]))
+print(*(str(one.message).partition(", several")[0] + str(one.message).partition("since at")[2] for one in caught))
+"""
+
+
+def test_that_a_source_is_not_for_lanes_is_known_to_new_processes(tmp_path):
+    """The warning comes in each, with the line as it stands now, and nothing is compiled in vain."""
+    script, cache = tmp_path / "script.py", tmp_path / "cache"
+    script.write_text(BRANCH)
+    (values, told), n = run(script, cache)
+    assert values == "6.0 3.0"
+    assert told.startswith("energy of kinked is computed chain by chain")
+    assert f"{script}, line 8 (if x[0] > 0.0:)" in told
+    assert n == 3  # the attempt, the loop over chains, and the driver
+    assert run(script, cache) == ([values, told], 0)
+    script.write_text("\n\n" + BRANCH)
+    (again, moved), n = run(script, cache)
+    assert (again, n) == (values, 0)
+    assert f"{script}, line 10 (if x[0] > 0.0:)" in moved
+
+
 def test_import_is_light(tmp_path):
     """`import fastebm` compiles nothing and leaves SciPy's submodules and all extras alone."""
     script = tmp_path / "script.py"
