@@ -38,7 +38,8 @@ ORACLES = {
     "erf": mpmath.erf, "erfc": mpmath.erfc, "lgamma": mpmath.loggamma, "abs": abs, "floor": mpmath.floor,
     "ceil": mpmath.ceil, "atan2": mpmath.atan2, "hypot": mpmath.hypot, "max": max, "min": min,
     "logaddexp": lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
-    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "sign": mpmath.sign,
+    "copysign": lambda a, b: abs(a) * mpmath.sign(b),
 }
 ORACLE_OF = {"float": mpmath.mpf} | {
     f"f{k}": ORACLES[name] for k, name in enumerate(

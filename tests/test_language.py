@@ -53,6 +53,15 @@ class TestWhere:
             one.energy(X), np.where((a > 0.2) & (b >= 0.0), 1.0, 2.0) + a + np.where(a < 0.0, b, 3.0 * a), rtol=1e-15
         )
 
+    def test_tests_of_numbers(self):
+        one = eb.energy(dim=2)(lambda x: (
+            eb.where(math.isnan(x[0]) | np.isnan(x[1]), 7.0, x[0] ** 2) + 3.0 * math.isfinite(x[1])
+            + eb.where(math.isinf(x[0]), 1.0, 2.0 * x[1])
+        ))
+        points = np.array([[2.0, 3.0], [math.nan, 3.0], [2.0, math.nan], [2.0, math.inf], [math.inf, 3.0]])
+        np.testing.assert_array_equal(one.energy(points), [13.0, 16.0, math.nan, math.inf, math.inf])
+        np.testing.assert_array_equal(one.grad([2.0, 3.0]), [4.0, 2.0])
+
     def test_infinity_out_of_the_support(self):
         disc = eb.energy(dim=2)(lambda x: eb.where(x[0] ** 2 + x[1] ** 2 < 1.0, 0.0, math.inf))
         np.testing.assert_array_equal(np.isinf(disc.energy(X)), (X**2).sum(axis=1) >= 1.0)

@@ -98,12 +98,14 @@ ARGUMENTS = {
         lambda rng: np.rint(rng.uniform(2.0, 9.0, N)) * (1.0 + rng.integers(-2, 3, N) * EPS), uniform(8.0, 40.0),
     ],
     "abs": ANYWHERE,
+    "sign": ANYWHERE,
     "floor": ANYWHERE,
     "ceil": ANYWHERE,
     "sigmoid": [uniform(-745.0, 40.0), either(LEAST, 5.0), uniform(-5.0, 5.0)],
     "softplus": [uniform(-745.0, 45.0), either(LEAST, 5.0), uniform(-5.0, 5.0), positive(5.0)],
     "atan2": PLANE,
     "hypot": [*PLANE, *(pairs(either(a, b), either(a, b)) for a, b in ((LEAST, 1e-300), (1e300, 1e308)))],
+    "copysign": ANY_PAIR,
     "max": ANY_PAIR,
     "min": ANY_PAIR,
     "logaddexp": [
@@ -116,6 +118,7 @@ EXACT = {
     "exp2": lambda x: mpmath.mpf(2) ** x, "log2": lambda x: mpmath.log(x, 2), "square": lambda x: x * x, "abs": abs,
     "lgamma": lambda x: mpmath.loggamma(x).real, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "max": max, "min": min,
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "power": mpmath.power,
+    "copysign": lambda a, b: abs(a) * mpmath.sign(b),
     "logaddexp": lambda a, b: max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b))),
 }
 BOUNDS = {"power": 4.0, "erfc": 6.0}  # of erfc as the C library promises it; else 2
@@ -221,7 +224,7 @@ def test_lgamma_of_negative_numbers(seed):
         assert is_same(got, float(exact)) or abs(got - exact) <= slack("lgamma", [one], exact), one
 
 
-@pytest.mark.parametrize("name", sorted({*ARGUMENTS} - {"square", "abs", "floor", "ceil", "max", "min"}))
+@pytest.mark.parametrize("name", sorted({*ARGUMENTS} - {"square", "abs", "sign", "copysign", "floor", "ceil", "max", "min"}))
 def test_a_worse_formula_would_be_seen(name, monkeypatch):
     """Polynomials without their last coefficients, roots and functions of the C library with an error of four bits."""
     root, each = vectors.Real.sqrt, vectors.Real.each

@@ -38,6 +38,7 @@ ORACLES = {
     "erfc": (mpmath.erfc, between(-8, 8)),
     "lgamma": (lambda x: mpmath.log(abs(mpmath.gamma(x))), between(1e-3, 1e3) | between(-7.8, -7.2)),
     "abs": (abs, between(-10, -1e-9) | between(1e-9, 10)),
+    "sign": (mpmath.sign, between(-10, -1e-9) | between(1e-9, 10)),
     "floor": (mpmath.floor, between(0.1, 0.9) | between(-7.9, -7.1)),
     "ceil": (mpmath.ceil, between(0.1, 0.9) | between(-7.9, -7.1)),
 }
@@ -45,6 +46,7 @@ away = between(0.1, 20.0) | between(-20.0, -0.1)
 BINARY_ORACLES = {
     "atan2": (mpmath.atan2, away, away),
     "hypot": (mpmath.hypot, away, away),
+    "copysign": (lambda a, b: abs(a) * mpmath.sign(b), away, away),
     "logaddexp": (lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), between(-50, 50), between(-50, 50)),
     "max": (max, between(-5, 0), between(0.1, 5)),
     "min": (min, between(0.1, 5), between(-5, 0)),

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.core.imputils import lower_cast
@@ -135,6 +136,13 @@ def _overload_comparison(operation: Any) -> None:
     overload(operation, strict=False)(implement)
 
 
+def _overload_test(operation: Any) -> None:
+    def implement(a: Any) -> Any:
+        return (lambda a: operation(value_of(a))) if a is DUAL else None
+
+    overload(operation, strict=False)(implement)
+
+
 def _overload_unary(operation: Any, derivative: Any) -> None:
     def implement(x: Any) -> Any:
         if x is not DUAL:
@@ -214,6 +222,8 @@ def _register() -> None:
             _overload_binary(operation, rule)
     for comparison in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
         _overload_comparison(comparison)
+    for test in (math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite):
+        _overload_test(test)
     for unary in UNARY.values():
         derivative = inlined(Unary(*unary).derivative)
         for operation in unary.callables:

@@ -5,6 +5,7 @@ single chain's value (a branch, an index, an integer) has no meaning here: it is
 falls back to a loop over chains.
 """
 
+import functools
 import itertools
 import math
 import operator
@@ -237,6 +238,12 @@ def _teach_functions() -> None:
         teach(unary.callables, 1, unary.formula)
     for binary in BINARY.values():
         teach(binary.callables, 2, binary.formula)
+    for called, name in ((max, "max"), (min, "min")):
+        for arity in (3, 4, 5):
+            teach((called,), arity, lambda *terms, formula=BINARY[name].formula: functools.reduce(formula, terms))
+    teach((math.isnan, np.isnan), 1, Real.is_nan, MASK)
+    teach((math.isinf, np.isinf), 1, lambda x: abs(x) == math.inf, MASK)
+    teach((math.isfinite, np.isfinite), 1, lambda x: abs(x) < math.inf, MASK)
 
 
 def refuse(called: Any, arity: int, is_wrong: Callable[..., bool], words: str) -> None:

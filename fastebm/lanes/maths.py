@@ -120,6 +120,11 @@ def minimum(a: Real, b: Real) -> Real:
     return where(b < a, b, a)
 
 
+def sign(x: Real) -> Real:
+    """-1, 0 or 1; nan stays."""
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, where(x == 0.0, 0.0, x)))
+
+
 # ---- exponentials ----
 
 

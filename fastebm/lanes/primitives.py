@@ -79,6 +79,7 @@ UNARY: dict[str, Unary] = {
     "abs": Unary(
         (abs, math.fabs, np.abs, np.fabs), abs, lambda x, y: 0.0 if x == 0.0 else math.copysign(1.0, x)
     ),
+    "sign": Unary((np.sign,), maths.sign, lambda x, y: 0.0),
     "floor": Unary((math.floor, np.floor), Real.floor, lambda x, y: 0.0),
     "ceil": Unary((math.ceil, np.ceil), Real.ceil, lambda x, y: 0.0),
 }
@@ -89,6 +90,10 @@ BINARY: dict[str, Binary] = {
         lambda a, b, y: b / (a * a + b * b), lambda a, b, y: -a / (a * a + b * b),
     ),
     "hypot": Binary((math.hypot, np.hypot), maths.hypot, lambda a, b, y: a / y, lambda a, b, y: b / y),
+    "copysign": Binary(
+        (math.copysign, np.copysign), Real.copysign,
+        lambda a, b, y: math.copysign(1.0, a) * math.copysign(1.0, b), lambda a, b, y: 0.0,
+    ),
     "max": Binary(
         (max, np.maximum), maths.maximum,
         lambda a, b, y: 1.0 if a >= b else 0.0, lambda a, b, y: 0.0 if a >= b else 1.0,

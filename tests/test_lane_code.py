@@ -1,0 +1,355 @@
+"""Programs on lanes against the same source run as plain Python, point by point: values, branches, refusals.
+
+An operator or function is exact to the 2 units in the last place of `lanes.maths`; programs are compared relative to the
+size of their largest term, since sums may fuse and cancel.
+"""
+
+import math
+import re
+import warnings
+
+import numpy as np
+import pytest
+from energy_laws import same
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from messages import refused
+
+import fastebm as eb
+from fastebm.energies import lane_code
+from fastebm.lanes import maths
+from fastebm.lanes.primitives import UNARY
+from fastebm.tiles import LANES
+
+TABLE = np.arange(9.0).reshape(3, 3) - 2.5
+COUNTS = np.array([2, 0, 1])
+THETA = {"k": 1.7, "b": np.array([0.3, -1.2, 0.8]), "W": np.array([[1.0, 0.4, -0.3], [0.2, 2.0, 0.6], [0.0, -1.0, 3.0]])}
+HOSTILE = [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e-320, -0.0, 0.0, 1.0, -1.0, 0.5, 3e5, 1e17]
+
+
+class Parts:
+    """Theta for plain Python."""
+
+    def __init__(self, values):
+        vars(self).update(values)
+
+
+def square(a):
+    return a * a
+
+
+def shifted(a, by=1.0, *, times=2.0):
+    return times * (a + by)
+
+
+def double_loop(x, theta):
+    total = 0
+    for i in range(len(x)):
+        for j in range(i + 1):
+            total += theta.W[i, j] * (x[i] - theta.b[j]) * x[j] / (1.0 + abs(x[i]))
+    return total
+
+
+def reversed_loop(x, theta):
+    total = 1.0
+    for i in range(len(x) - 1, -1, -2):
+        total = total * 0.5 + x[i] - x[-i - 1]
+    return total
+
+
+def branches_on_numbers(x, theta):
+    total = 0.0
+    for i in range(3):
+        if i % 2 == 0 and COUNTS[i] > 0:
+            total += x[i] * COUNTS[i]
+        elif TABLE[i, 0] > 0.0 or theta.k < 0.0:
+            total -= x[i]
+        else:
+            continue
+        if total is None:
+            break
+    return total
+
+
+def temporaries(x, theta):
+    sums = eb.zeros(len(x) + 1, like=x)
+    for i in range(len(x)):
+        sums[i + 1] = sums[i] + x[i]
+    sums[0] += 2.0
+    sums[-1] *= 0.5
+    total = 0.0
+    for one in sums:
+        total += one
+    return total
+
+
+def iteration(x, theta):
+    total = 0.0
+    for i, v in enumerate(x):
+        total += (i + 1) * v
+    for v, b in zip(x, theta.b):  # noqa: B905 (Numba has no strict)
+        total += b * v
+    return total
+
+
+def accumulated_by_choice(x, theta):
+    total = 0.0
+    for i in range(len(x)):
+        total = np.where(x[i] > theta.b[i], total + x[i], total)
+        total = eb.where(total > 3.0, 3.0, total)
+    return total
+
+
+def countdown(x, theta):
+    n, total = 3, 0.0
+    while n > 0:
+        n -= 1
+        total += x[n] * n
+    return total
+
+
+def swapped(x, theta):
+    a, b = x[0], x[1]
+    a, b = b, a + 1.0
+    (c, d), e = (a * 2.0, b), x[2]
+    return c - d + e
+
+
+def logistic_map(x, theta):
+    state = eb.sigmoid(x[0])
+    for _ in range(4):
+        state = 2.5 * state * (1.0 - state)
+    return state + x[1] - x[2]
+
+
+PROGRAMS = {
+    "arithmetic": lambda x, theta: 2 * x[0] - x[1] / 3 + (x[2] - 1) * x[0] * theta.k,
+    "whole powers": lambda x, theta: x[0] ** 2 + x[1] ** 3 - x[2] ** -2 + x[0] ** 0 + x[1] ** 9,
+    "real powers": lambda x, theta: abs(x[0]) ** 0.5 + abs(x[1]) ** theta.k + (1.5 + x[2] ** 2) ** x[0] + 2.0 ** x[1],
+    "remainders": lambda x, theta: x[0] % 1.5 + x[1] // 0.7 - (-x[2]) % 2.0,
+    "signs": lambda x, theta: -x[0] + +x[1] - abs(-x[2]),
+    "a constant": lambda x, theta: 0.0,
+    "a whole number": lambda x, theta: 3,
+    "a parameter": lambda x, theta: theta.W[-1, 2] + theta.b[-3] * len(theta.b),
+    "one mask": lambda x, theta: x[0] > theta.k,
+    "masks": lambda x, theta: (x[0] > 0) * x[1] + (x[0] <= 0.0) * 3 + ((x[1] != x[2]) & ~(x[0] < x[1])) * 1.0,
+    "or": lambda x, theta: ((x[0] > 1.0) | (x[1] > 1.0) | (theta.k > 9.0)) * 2.0 + (True ^ (x[0] > 0.0)),
+    "extremes": lambda x, theta: max(0.0, x[0]) + min(x[1], x[2], 0.5) + np.maximum(x[0], x[1]) - np.minimum(1, x[2]),
+    "choice": lambda x, theta: np.where(x[0] > 0, x[0], -x[1]) + eb.where((x[1] > 0) & (x[2] > 0), 1, x[2] ** 2),
+    "choice by a number": lambda x, theta: eb.where(theta.k > 0.0, x[0], 7.0) + np.where(len(x) == 3, 1.0, x[1]),
+    "helpers": lambda x, theta: square(x[0]) + square(theta.k) + shifted(x[1]) + shifted(x[2], 0.5, times=theta.k),
+    "data": lambda x, theta: TABLE[1, 2] * x[0] + TABLE[-1, COUNTS[0] - 1] * x[1] + COUNTS[2] * x[2],
+    "parts of tuples": lambda x, theta: (x[0], x[1])[0] * (1.0, 2.0)[1],
+    "conversions": lambda x, theta: float(x[0]) + float(2) * x[1] + bool(1) * x[2],
+    "a lambda": lambda x, theta: (lambda a: a + 1.0)(x[0]) * x[1],
+    "double loop": double_loop, "reversed loop": reversed_loop, "branches on numbers": branches_on_numbers,
+    "temporaries": temporaries, "iteration": iteration, "accumulated by choice": accumulated_by_choice,
+    "countdown": countdown, "swapped": swapped, "logistic map": logistic_map,
+}
+points = st.lists(
+    st.tuples(*[st.floats(-8.0, 8.0) | st.sampled_from([0.0, -0.0, 1.0, 0.5])] * 3), min_size=1, max_size=2 * LANES + 3
+)
+
+
+def energy_of(function):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        E = eb.energy(3, THETA)(function)
+        E.energy(np.zeros((1, 3)))
+    return E
+
+
+def plainly(function, X):
+    """The function itself at each row; nan where its numbers are out of range."""
+    values = []
+    with np.errstate(all="ignore"):
+        for x in X:
+            try:
+                values.append(float(function(x, Parts(THETA))))
+            except (ArithmeticError, ValueError):
+                values.append(math.nan)
+    return np.array(values)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@given(points)
+@settings(max_examples=20)
+def test_a_program_on_lanes_is_the_program(name, X):
+    function = PROGRAMS[name]
+    X = np.array(X)
+    wanted = plainly(function, X)
+    got = energy_of(function).energy(X)
+    known = ~np.isnan(wanted)  # Python raises where numbers overflow, compiled code goes on
+    size = 1.0 + np.abs(X).max() ** 3
+    np.testing.assert_allclose(got[known], wanted[known], rtol=3e-14, atol=1e-14 * size)
+
+
+SUMS = "x[0]", "x[1]", "x[2]", "theta.k", "theta.b[1]", "2.0", "3", "TABLE[0, 1]"
+expressions = st.recursive(
+    st.sampled_from(SUMS),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        inner.map(lambda a: f"np.tanh({a})"), inner.map(lambda a: f"math.atan({a})"),
+        st.tuples(inner, inner).map(lambda t: f"max({t[0]}, {t[1]})"),
+        st.tuples(inner, inner, inner).map(lambda t: f"eb.where({t[0]} > 0.5, {t[1]}, {t[2]})"),
+        inner.map(lambda a: f"square(math.sin({a}))"),
+    ),
+    max_leaves=8,
+)
+
+
+@given(expressions, st.integers(0, 2**64 - 1))
+@settings(max_examples=25)
+def test_any_expression(text, seed):
+    """Bounded expressions, at random points; comparisons may go either way where both sides are as good as equal."""
+    function = eval(f"lambda x, theta: {text}", {"math": math, "np": np, "eb": eb, "TABLE": TABLE, "square": square})
+    X = np.random.default_rng(seed).uniform(-2.0, 2.0, (LANES + 1, 3))
+    wanted, nearby = plainly(function, X), plainly(function, X * (1.0 + 1e-13))
+    is_settled = np.abs(wanted - nearby) <= 1e-9 * (1.0 + np.abs(wanted))
+    got = energy_of(function).energy(X)
+    np.testing.assert_allclose(got[is_settled], wanted[is_settled], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("remainders", "real powers")])
+def test_hostile_numbers_take_the_way_of_plain_ones(name):
+    """nan, infinities, huge and tiny numbers: the class of the result, and its value where it is finite."""
+    function = PROGRAMS[name]
+    X = np.array([[a, b, c] for a in HOSTILE for b in HOSTILE[:7] for c in (0.25, math.nan, -math.inf)])
+    wanted, got = plainly(function, X), energy_of(function).energy(X)
+    with np.errstate(all="ignore"):
+        is_clear = np.isfinite(wanted) & (np.abs(np.nan_to_num(X)).max(axis=1) < 1e100)
+        np.testing.assert_allclose(got[is_clear], wanted[is_clear], rtol=1e-13, atol=1e-13 * (1.0 + 3e17**3))
+    if name in ("extremes", "choice", "masks", "or", "signs", "a constant", "one mask"):
+        assert same(got, wanted)
+
+
+def test_a_wrong_formula_would_be_seen(monkeypatch):
+    """The table's tanh a little off, as a mutant."""
+    function = eval("lambda x, theta: math.tanh(x[0]) - 1e-3 * x[1]", {"math": math})
+    X = np.random.default_rng(0).standard_normal((20, 3))
+    np.testing.assert_allclose(energy_of(function).energy(X), plainly(function, X), rtol=3e-14, atol=1e-14)
+    assert UNARY["tanh"].formula is maths.tanh
+    monkeypatch.setattr(maths, "_TANH", (*maths._TANH[:1], maths._TANH[1] * (1.0 + 1e-9), *maths._TANH[2:]))
+    E = eb.energy(3, THETA)(function)
+    E.program.energy.key = None  # a mutant leaves nothing on disk
+    assert not np.allclose(E.energy(X), plainly(function, X), rtol=3e-14, atol=1e-14)
+
+
+@given(st.integers(1, 3 * LANES + 1))
+@example(1)
+@example(LANES)
+def test_any_number_of_points(n):
+    X = np.random.default_rng(n).standard_normal((n, 3))
+    assert same(energy_of(double_loop).energy(X), [energy_of(double_loop).energy(x) for x in X])
+
+
+def with_return(x):
+    if x[0] > 0.3:
+        return x[0] ** 2
+    return -x[1]
+
+
+def with_while(x):
+    a, n = abs(x[0]) + 0.1, 0
+    while a < 2.0:
+        a *= 1.7
+        n += 1
+    return n + a
+
+
+def with_assert(x):
+    assert x[0] < 1e9
+    return x[0]
+
+
+def with_range(x):
+    total = 0.0
+    for i in range(int(abs(x[0])) + 1):
+        total += i + x[1]
+    return total
+
+
+BRANCHING = {
+    "if": (with_return, "if x[0] > 0.3:"),
+    "ternary": (lambda x: x[0] ** 2 if x[1] > 0.0 else x[2], "x[1] > 0.0"),
+    "chained comparison": (lambda x: 1.0 * (0.0 < x[0] < 1.0) + x[1], "0.0 < x[0] < 1.0"),
+    "and": (lambda x: 1.0 * (x[0] > 0.0 and x[1] > 0.0) + x[2], "x[0] > 0.0 and"),
+    "or": (lambda x: 2.0 * (x[0] > 0.0 or x[1] > 0.0) + x[2], "x[0] > 0.0 or"),
+    "not": (lambda x: 1.0 * (not x[0] > 0.0), "not x[0]"),
+    "int": (lambda x: int(x[0]) + x[1], "int(x[0])"),
+    "round": (lambda x: round(x[0]) + x[1], "round(x[0])"),
+    "index": (lambda x: TABLE[1, int(abs(x[0])) % 3] * x[1], "TABLE[1"),
+    "while": (with_while, "while a < 2.0:"),
+    "assert": (with_assert, "assert x[0] < 1e9"),
+    "range": (with_range, "range(int(abs(x[0])) + 1)"),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHING)
+def test_what_hangs_on_one_chain_is_right_and_said_once(name):
+    function, text = BRANCHING[name]
+    X = np.random.default_rng(5).uniform(-2.0, 2.0, (40, 3))
+    E = eb.energy(3)(function)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            np.testing.assert_allclose(E.energy(X), [float(function(x)) for x in X], rtol=1e-14)
+    (warning,) = caught
+    assert warning.category is eb.FastebmWarning
+    message = str(warning.message)
+    assert "chain by chain" in message
+    assert "eb.where" in message
+    assert text in message
+    assert re.search(rf"{re.escape(__file__)}, line \d+ \(", message)
+
+
+def with_try(x):
+    try:
+        return x[0]
+    except ZeroDivisionError:
+        return 0.0
+
+
+def with_slice(x):
+    return x[1:][0]
+
+
+@pytest.mark.parametrize(("function", "words"), [
+    (lambda x: np.sum(TABLE @ x), ["loop"]),
+    (with_slice, ["no slices", "x[1:][0]"]),
+    (lambda x: np.sum(x**2), ["loop"]),
+    (lambda x: (x + 1.0)[0], ["loop"]),
+    (lambda x: sum(v * v for v in x), ["loop"]),
+    (lambda x: sum([v * v for v in x]), ["loop"]),
+    (lambda x: x[0] + len(f"{x[1]}"), ["loop"]),
+    (with_try, ["loop"]),
+])
+def test_what_is_not_scalar_code_is_refused_with_a_loop_as_the_remedy(function, words):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        line = function.__code__.co_firstlineno
+        refused(lambda: eb.energy(3)(function).energy(np.zeros((1, 3))), *words, __file__, f"line {line}"[:6],
+                kind=eb.EnergyCompileError)
+
+
+@pytest.mark.parametrize(("function", "words"), [
+    (lambda x: None, ["nothing"]), (lambda x: (x[0], x[1]), ["one number"]), (lambda x: x, ["one number"]),
+    (lambda: 0.0, ["TypeError", "argument"]), (lambda x, theta, more: 0.0, ["TypeError", "more"]),
+    (lambda x: x[3], ["IndexError"]), (lambda x: x[0] + undefined, ["NameError", "undefined"]),  # noqa: F821
+    (lambda x: 1j * x[0], ["one number"]), (lambda x: "high", ["one number"]),
+])
+def test_mistakes_are_told_when_the_energy_is_defined(function, words):
+    refused(lambda: eb.energy(3)(function), *words, __file__, kind=eb.EnergyCompileError)
+
+
+def test_an_index_that_only_other_points_lead_to_gives_no_number():
+    """Beyond the end compiled code must not raise: the energy is nan, which samplers report with its x."""
+    E = eb.energy(1, {"n": 1.0})(lambda x, theta: x[0] + eb.zeros(1, like=x)[int(theta.n) - 1])
+    assert E.energy([2.0]) == 2.0
+    assert math.isnan(E.with_theta(n=5.0).energy([2.0]))
+
+
+def test_the_loop_over_lanes_is_the_whole_tile():
+    called = []
+    lane_code.tile_energy_of(lambda x, parts: called.append(x), lambda packed: packed, 2)
+    assert not called, "nothing runs before it is compiled"
