@@ -60,7 +60,6 @@ GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 
 _IMPORTED = time.time()
-_NOT_COMPILED = (errors.NumbaError, errors.UnsupportedBytecodeError)
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
@@ -92,7 +91,8 @@ class Compiled:
     key : what, besides the sources of this library, decides the machine code; None for code that is not kept on disk.
     name : how messages call it.
     source : the user's function inside it, if there is one: what cannot be compiled is then the user's to mend.
-    fallback : makes a slower function for a source that `make`'s cannot be compiled from, for the reason in `remedies`.
+    fallback : makes a slower function for a source that `make`'s cannot be compiled from since it needs one chain.
+    is_right : whether a compiled function gives the numbers of the source, as far as these are known.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Compiled:
         name: str,
         source: Callable[..., Any] | None = None,
         fallback: Callable[[], Callable[..., Any]] | None = None,
+        is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
     ) -> None:
         self.make = make
         self.signature = signature
@@ -110,6 +111,7 @@ class Compiled:
         self.name = name
         self.source = source
         self.fallback = fallback
+        self.is_right = is_right
 
     @functools.cached_property
     def pointer(self) -> Any:
@@ -120,7 +122,9 @@ class Compiled:
             if self.fallback is None:
                 return self._built(self.make)
             return self._built_if_possible(self.source, self.fallback)
-        except _NOT_COMPILED as fault:
+        except EnergyCompileError:
+            raise
+        except Exception as fault:  # Numba has errors of many kinds, and not all of them are its own
             raise explain(fault, self.source, self.name) from None
 
     def _built_if_possible(self, source: Callable[..., Any], fallback: Callable[[], Callable[..., Any]]) -> Any:
@@ -128,12 +132,21 @@ class Compiled:
         refusal = None if self.key is None else self._cache().refusal()
         if refusal is None:
             try:
-                return self._built(self.make)
-            except _NOT_COMPILED as fault:
+                built = self._built(self.make)
+            except errors.NumbaError as fault:
                 refusal = Refusal(_line(fault, source), _reason(_plain(fault)))
                 if NEEDS_ONE_CHAIN not in refusal.reason:
                     raise
+            else:
+                if self.is_right(built):
+                    return built
+                refusal = Refusal(None, "something has another meaning for many chains at a time than for one")
         slower = self._built(fallback, " chain by chain")
+        if not self.is_right(slower):
+            raise EnergyCompileError(
+                f"{self.name} at {_place(source, None)} gives other numbers compiled than as plain Python; "
+                "write plain scalar code, without hasattr, strings, or integers beyond 64 bits."
+            )
         if self.key is not None:
             self._cache().keep(refusal)
         warnings.warn(

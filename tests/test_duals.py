@@ -37,6 +37,7 @@ ORACLES = {
     "acos": mpmath.acos, "atan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh,
     "erf": mpmath.erf, "erfc": mpmath.erfc, "lgamma": mpmath.loggamma, "abs": abs, "floor": mpmath.floor,
     "ceil": mpmath.ceil, "atan2": mpmath.atan2, "hypot": mpmath.hypot, "max": max, "min": min,
+    "maximum": max, "minimum": min,
     "logaddexp": lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "sign": mpmath.sign,
     "copysign": lambda a, b: abs(a) * mpmath.sign(b),

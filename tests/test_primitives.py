@@ -50,6 +50,8 @@ BINARY_ORACLES = {
     "logaddexp": (lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), between(-50, 50), between(-50, 50)),
     "max": (max, between(-5, 0), between(0.1, 5)),
     "min": (min, between(0.1, 5), between(-5, 0)),
+    "maximum": (max, between(-5, 0), between(0.1, 5)),
+    "minimum": (min, between(0.1, 5), between(-5, 0)),
 }
 
 
@@ -111,6 +113,6 @@ def test_digamma(x):
 def test_kinks_follow_the_documented_side():
     assert UNARY["abs"].derivative(0.0, 0.0) == 0.0
     assert UNARY["abs"].derivative(-0.0, 0.0) == 0.0
-    for name in ("max", "min"):
+    for name in ("max", "min", "maximum", "minimum"):
         assert BINARY[name].first(1.0, 1.0, 1.0) == 1.0
         assert BINARY[name].second(1.0, 1.0, 1.0) == 0.0

@@ -5,24 +5,28 @@ later changes to them change nothing. Its gradients come from the same source on
 """
 
 import keyword
+import math
 import traceback
 import warnings
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastebm import _checks
+from fastebm import _checks, tiles
 from fastebm._checks import FloatArray
 from fastebm._compile import EnergyCompileError
 from fastebm.energies import closures, programs, sources
 from fastebm.energies.algebra import Walled
 from fastebm.energies.energy import Energy
+from fastebm.tiles import LANES
 
 Function = Callable[..., Any]
 _OUT_OF_RANGE = object()
+_NEARLY_INFINITE = 1e300
 
 
 def energy(
@@ -99,7 +103,7 @@ class FunctionEnergy(Energy):
         copies: dict[int, Any] = {}
         written = {key: value for key, value in given.items() if value is not None}
         frozen = [sources.freeze(one, copies) for one in (function, *written.values())]
-        _try_out(function, given, dim, theta, walls, name)
+        known = _try_out(function, given, dim, theta, walls, name)
         (lifted, *lifted_given), data = closures.lifted(frozen)
         slopes = dict(zip(written, lifted_given, strict=True))
         shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
@@ -117,6 +121,7 @@ class FunctionEnergy(Energy):
             code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else code.grad_theta,
             source=function,
             slow_energy=code.energy,
+            is_right=lambda compiled: known.agree(compiled, self.packed),
         )
         super().__init__(program, theta or {}, packed, name=name)
         self.source = sources.source_digest(frozen)
@@ -132,8 +137,8 @@ def _try_out(
     theta: Mapping[str, FloatArray] | None,
     walls: FloatArray | None,
     name: str,
-) -> None:
-    """Run the plain functions at a few points of the domain, where mistakes have their best explanation.
+) -> "_KnownValues":
+    """The plain function's values at a few points of the domain, where mistakes have their best explanation.
 
     A number out of the range of a function (math.log(-1)) is no mistake here: compiled code gives nan, which the
     samplers handle.
@@ -142,10 +147,13 @@ def _try_out(
     if theta is not None:
         record = namedtuple("theta", list(theta))  # type: ignore[misc]
         arguments = (record(*(value.copy() if value.shape else float(value) for value in theta.values())),)
+    known = _KnownValues(lambda x: _call(function, (x, *arguments), name), [], [])
     for x in _probes(dim, walls):
-        value = _call(function, (x, *arguments), name)
+        value = known.function(x)
         if value is not _OUT_OF_RANGE:
             _refuse_other_than(value, (), function, f"energy {name!r}")
+            known.points.append(x)
+            known.values.append(float(value))
         for key, size in (("grad", dim), ("grad_theta", sum(v.size for v in (theta or {}).values()))):
             slope_of = given[key]
             if slope_of is None:
@@ -155,6 +163,40 @@ def _try_out(
                 if not (np.ndim(slope) == 0 and size == 1):
                     _refuse_other_than(slope, (size,), slope_of, f"{key} of energy {name!r}")
                 _compare(function, x, arguments, np.ravel(slope).astype(float), key, name)
+    return known
+
+
+@dataclass(frozen=True)
+class _KnownValues:
+    """Values of a plain function, which tell whether compiled code does the same.
+
+    Where a word of Python has another meaning in compiled code, its numbers are wrong, and nothing else shows it.
+    """
+
+    function: Callable[[FloatArray], Any]
+    points: list[FloatArray]
+    values: list[float]
+
+    def agree(self, compiled: Callable[..., Any], packed: FloatArray) -> bool:
+        """Whether the tile function gives these values, but for what rounding can do to them."""
+        if not self.points:
+            return True
+        n = len(self.points)
+        out = np.empty(LANES)
+        try:
+            compiled(tiles.pack(np.array(self.points), 1, LANES)[0], packed, out)
+        except Exception:
+            return False  # the plain function raises nothing there
+        return all(map(self._agrees, self.points, self.values, out[:n]))
+
+    def _agrees(self, x: FloatArray, value: float, got: float) -> bool:
+        if not math.isfinite(value) or not math.isfinite(got):
+            return value == got or math.isnan(value) or abs(value) > _NEARLY_INFINITE
+        allowed = 1e-6 * (1.0 + abs(value))
+        if abs(got - value) <= allowed:
+            return True
+        nearby = self.function(x * (1.0 + 1e-12))  # does the function magnify rounding?
+        return nearby is _OUT_OF_RANGE or not abs(nearby - value) < 0.1 * abs(got - value)
 
 
 def _probes(dim: int, walls: FloatArray | None) -> Iterator[FloatArray]:

@@ -59,20 +59,23 @@ def build(
     grad_theta: Callable[[], Callable[..., Any]],
     source: Callable[..., Any] | None = None,
     slow_energy: Callable[[], Callable[..., Any]] | None = None,
+    is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
 ) -> Program:
     """A program from three makers of tile functions, which are called when first needed.
 
-    `source` is the user's function, `slow_energy` makes the tile function for one that cannot run on lanes.
+    `source` is the user's function, `slow_energy` makes the tile function for one that cannot run on lanes, and
+    `is_right` says whether a compiled energy gives its numbers.
     """
 
     def lazy(
-        face: str, make: Callable[[], Callable[..., Any]], signature: Any, slow: Callable[[], Any] | None = None
+        face: str, make: Callable[[], Callable[..., Any]], signature: Any, **more: Any
     ) -> Compiled:
-        return Compiled(make, signature, None if key is None else f"{face} of {key}", f"{face} of {name}", source, slow)
+        where = None if key is None else f"{face} of {key}"
+        return Compiled(make, signature, where, f"{face} of {name}", source, **more)
 
     return Program(
         dim, n_params, n_packed, key,
-        lazy("energy", energy, ENERGY_SIGNATURE, slow_energy),
+        lazy("energy", energy, ENERGY_SIGNATURE, fallback=slow_energy, is_right=is_right),
         lazy("grad", grad, GRAD_SIGNATURE),
         lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, overload_attribute
 
 from fastebm.lanes import language
 from fastebm.lanes.arrays import LaneArray, own_lanes
@@ -33,6 +33,10 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
     if isinstance(condition, types.Array):
         return lambda condition, yes, no: np.where(condition, yes, no)
     return None
+
+
+overload_attribute(LaneArray, "size", strict=False)(lambda x: lambda x: len(x))
+overload_attribute(LaneArray, "shape", strict=False)(lambda x: lambda x: (len(x),))
 
 
 @overload(language.zeros, strict=False)  # type: ignore[untyped-decorator]

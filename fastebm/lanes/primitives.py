@@ -84,6 +84,9 @@ UNARY: dict[str, Unary] = {
     "ceil": Unary((math.ceil, np.ceil), Real.ceil, lambda x, y: 0.0),
 }
 
+_FIRST_IF_AT_LEAST: tuple[Any, Any] = (lambda a, b, y: 1.0 if a >= b else 0.0, lambda a, b, y: 0.0 if a >= b else 1.0)
+_FIRST_IF_AT_MOST: tuple[Any, Any] = (lambda a, b, y: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0 if a <= b else 1.0)
+
 BINARY: dict[str, Binary] = {
     "atan2": Binary(
         (math.atan2, np.arctan2), maths.atan2,
@@ -94,14 +97,10 @@ BINARY: dict[str, Binary] = {
         (math.copysign, np.copysign), Real.copysign,
         lambda a, b, y: math.copysign(1.0, a) * math.copysign(1.0, b), lambda a, b, y: 0.0,
     ),
-    "max": Binary(
-        (max, np.maximum), maths.maximum,
-        lambda a, b, y: 1.0 if a >= b else 0.0, lambda a, b, y: 0.0 if a >= b else 1.0,
-    ),
-    "min": Binary(
-        (min, np.minimum), maths.minimum,
-        lambda a, b, y: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0 if a <= b else 1.0,
-    ),
+    "max": Binary((max,), maths.maximum, *_FIRST_IF_AT_LEAST),
+    "min": Binary((min,), maths.minimum, *_FIRST_IF_AT_MOST),
+    "maximum": Binary((np.maximum,), maths.numpy_maximum, *_FIRST_IF_AT_LEAST),
+    "minimum": Binary((np.minimum,), maths.numpy_minimum, *_FIRST_IF_AT_MOST),
     "logaddexp": Binary(
         (np.logaddexp,), maths.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a)
     ),
