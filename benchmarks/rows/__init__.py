@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from benchmarks.rows import by_hand, compiling, first_sample, imports, lanes, maths, normals, one_chain, random_walk, threads
+from benchmarks.rows import (
+    by_hand,
+    compiling,
+    first_sample,
+    imports,
+    lanes,
+    maths,
+    normals,
+    one_chain,
+    random_walk,
+    threads,
+)
 from benchmarks.timing import Report
 
 ROWS: dict[str, Callable[[int], Report]] = {

@@ -66,7 +66,7 @@ def measure(n_rounds: int) -> Report:
     }
     return Report(
         [
-            *(Result("compile", seconds[name], tuple(of_round), bar=bars.get(name)) for name, of_round in times.items()),
+            *(Result("compile", seconds[name], tuple(times[name]), bar=bars.get(name)) for name in times),
             Result("compile", "compilations, a new energy and its first multiple", _sums(first, first_tempered)),
             Result("compile", "compilations, new theta, beta and data", _sums(*later), bar=Bar(0.0, at_least=False)),
         ]
