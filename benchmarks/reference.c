@@ -1,5 +1,5 @@
-/* The reference: random-walk Metropolis on a Gaussian and on a mixture, and standard normals, as fast as this compiler
-   makes them.
+/* The reference: random-walk Metropolis on a Gaussian and on a mixture, standard normals and elementary functions, as
+   fast as this compiler makes them.
 
    Structure of arrays over chains: a block of 64 chains keeps positions x[dim][64], generator words s[4][64] and
    energies in the first-level cache. Every lane has its own xoshiro256++ (Blackman and Vigna 2021,
@@ -395,3 +395,38 @@ static void mixture_transitions_libmvec(double (*x)[BLOCK], uint64_t (*s)[BLOCK]
 
 MIXTURE_WALK(polynomial)
 MIXTURE_WALK(libmvec)
+
+/* ---- elementary functions of n numbers, each a plain loop over libmvec ----
+
+   sincos fills out (2, n) in two loops: in one, gcc merges sine and cosine to a call of the scalar sincos. The loops
+   stand in functions of their own that are never inlined, since gcc would find out that repeating them is idle. */
+
+#define REPEATED(NAME)                                                              \
+    void NAME##_libmvec(const double *x, double *out, long n, long n_repeats)       \
+    {                                                                               \
+        for (long repeat = 0; repeat < n_repeats; repeat++)                         \
+            NAME##_once(x, out, n);                                                 \
+    }
+
+#define ELEMENTWISE(NAME)                                                           \
+    static __attribute__((noipa)) void NAME##_once(const double *restrict x, double *restrict out, long n) \
+    {                                                                               \
+        for (long l = 0; l < n; l++)                                                \
+            out[l] = NAME(x[l]);                                                    \
+    }                                                                               \
+    REPEATED(NAME)
+
+ELEMENTWISE(exp)
+ELEMENTWISE(log)
+ELEMENTWISE(tanh)
+ELEMENTWISE(erf)
+
+static __attribute__((noipa)) void sincos_once(const double *restrict x, double *restrict out, long n)
+{
+    for (long l = 0; l < n; l++)
+        out[l] = sin(x[l]);
+    for (long l = 0; l < n; l++)
+        out[n + l] = cos(x[l]);
+}
+
+REPEATED(sincos)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,6 +106,12 @@ class Reference:
             ctypes.c_long(len(positions)), ctypes.c_long(n_steps), _place(accepted),
         )
 
+    def elementwise(self, name: str, x: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int) -> None:
+        """exp, log, tanh or erf of x (1, n) into out (1, n), or sincos into out (2, n), n_repeats times, by libmvec."""
+        function = self._library[f"{name}_libmvec"]
+        function.restype = None
+        function(_place(x), _place(out), ctypes.c_long(x.shape[1]), ctypes.c_long(n_repeats))
+
 
 @functools.cache
 def load() -> Reference:
@@ -118,13 +124,15 @@ def load() -> Reference:
     return Reference()
 
 
-def field(measure_of: Callable[[Reference, str], Measure], bar: Bar | None = None) -> Field:
-    """Both variants as contestants, measured by `measure_of(library, variant)`; absent, with a note, without gcc."""
+def field(
+    measure_of: Callable[[Reference, str], Measure], bar: Bar | None = None, variants: Sequence[str] = tuple(VARIANTS)
+) -> Field:
+    """The variants as contestants, measured by `measure_of(library, variant)`; absent, with a note, without gcc."""
     try:
         library = load()
     except NoReferenceError as fault:
-        return Field([Contestant(name, None, "absent", bar) for name in VARIANTS.values()], notes=[str(fault)])
-    contestants = [Contestant(name, measure_of(library, variant), bar=bar) for variant, name in VARIANTS.items()]
+        return Field([Contestant(VARIANTS[one], None, "absent", bar) for one in variants], notes=[str(fault)])
+    contestants = [Contestant(VARIANTS[one], measure_of(library, one), bar=bar) for one in variants]
     return Field(contestants, [Cost("C", f"compile by {_COMPILER}", library.build_seconds)])
 
 

@@ -96,3 +96,16 @@ def mixture() -> Target:
         return np.log(np.exp(-0.5 * ((x[:, None] - places) ** 2).sum(axis=2)).sum(axis=1))
 
     return Target(energy, 1.5, starts, walk, (centres,), of_one, of_many)
+
+
+def straight_line(times: Array, heights: Array) -> eb.Energy:
+    """The posterior of a line's height and slope, given points seen with normal noise; theta holds its scale."""
+
+    @eb.energy(2, theta={"noise": 0.5})
+    def energy(x: Any, theta: Any) -> Any:
+        total = 0.0
+        for k in range(len(times)):
+            total += 0.5 * ((heights[k] - x[0] - x[1] * times[k]) / theta.noise) ** 2
+        return total
+
+    return energy

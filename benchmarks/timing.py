@@ -146,3 +146,9 @@ def rate(run: Callable[[int], float], items: float) -> Measure:
         taken = run(n)
     n = max(1, round(n * TURN_SECONDS / taken))
     return lambda: items * n / run(n)
+
+
+def duration(run: Callable[[int], float], unit: float) -> Measure:
+    """A measure of the time of one unit of work, in units of `unit` seconds, in the same turns as `rate`."""
+    speed = rate(run, unit)
+    return lambda: 1.0 / speed()

@@ -21,7 +21,7 @@ AnyArray = NDArray[Any]
 LANES = 16  # chains that compiled code treats as one number: enough for several registers, whose work overlaps
 
 _WIDEST = 64
-_TILE_BYTES = 2**18  # a tile and its proposal stay in the second-level cache
+_TILE_BYTES = 2**15  # a tile stays in the first-level cache
 _CACHE_LINE = 64  # bytes
 _SUM_GROUPS = 32
 

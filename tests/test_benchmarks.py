@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 import scipy
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from numpy.polynomial import legendre
 
 from benchmarks import __main__ as command
-from benchmarks import machine, peers, reference, tables, targets, timing
-from benchmarks.rows import ROWS
+from benchmarks import elementwise, machine, maths_table, peers, reference, tables, targets, tile_functions, timing
+from benchmarks.rows import ROWS, by_hand, one_chain
+from benchmarks.rows import maths as maths_row
 from benchmarks.timing import Bar, Contestant, Cost, Report, Result
+from fastebm.lanes.primitives import BINARY, UNARY
 
 ALPHA = 1e-9
 VARIANTS = pytest.mark.parametrize("variant", list(reference.VARIANTS))
@@ -52,6 +55,9 @@ class TestTurns:
         measure = timing.rate(lambda n: spent.append(n * unit_seconds) or spent[-1], items)
         assert measure() == pytest.approx(items / unit_seconds, rel=1e-9)
         assert spent[-1] == pytest.approx(timing.TURN_SECONDS, abs=0.51 * unit_seconds) or spent[-1] == unit_seconds
+
+    def test_a_duration_is_the_time_of_one_unit(self):
+        assert timing.duration(lambda n: 2e-5 * n, 1e-6)() == pytest.approx(20.0, rel=1e-9)
 
     def test_an_absent_contestant_keeps_its_line(self):
         bar = Bar(1.0, at_least=True)
@@ -147,8 +153,15 @@ def walk_faults(library, variant, mean, variances, step, told_mean=None, told_va
         variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
         1.0 / (variances if told_variances is None else told_variances), step, n_steps, accepted,
     )
-    rates = accepted.ravel() / n_steps
-    z = (positions.transpose(0, 2, 1).reshape(n, dim) - mean) / np.sqrt(variances)
+    return law_faults(
+        positions.transpose(0, 2, 1).reshape(n, dim), accepted.ravel() / n_steps, mean, variances, step
+    )
+
+
+def law_faults(x, rates, mean, variances, step):
+    """What is off at ALPHA in positions (n, dim) of chains that started in the law, and in their acceptance rates."""
+    n, dim = x.shape
+    z = (x - mean) / np.sqrt(variances)
     scores = {"acceptance": (rates.mean() - exact_acceptance(variances, step)) * math.sqrt(n) / rates.std()}
     for i in range(dim):
         scores[f"mean {i}"] = z[:, i].mean() * math.sqrt(n)
@@ -280,6 +293,88 @@ class TestReference:
             reference.Reference()
 
 
+def scalar_faults(walk, *generator, told=1.0):
+    """What is off at ALPHA after 64 transitions of the plain loop from exact starts; told other precisions or not."""
+    target = targets.gaussian(10)
+    mean, precision = target.parameters
+    x = target.starts(2**12)
+    rates = np.array([walk(one, mean, told * precision, target.step_size, 64, *generator) for one in x]) / 64
+    return law_faults(x, rates, mean, 1.0 / precision, target.step_size)
+
+
+class TestOpponents:
+    """Those that a row runs against fastebm do the same work."""
+
+    @pytest.mark.parametrize("case", maths_row._CASES, ids=lambda case: case.name)
+    def test_elementary_functions(self, case):
+        (x, wanted), (_, got) = maths_row._arrays(case), maths_row._arrays(case)
+        for ufunc, row in zip(case.ufuncs, wanted, strict=True):
+            ufunc(x[0], out=row)
+        runs = [elementwise.loop(*case.called)]
+        if has_library():
+            runs.append(lambda x, out, n: reference.load().elementwise(case.name, x, out, n))
+        for run in runs:
+            run(x, got, 1)
+            np.testing.assert_allclose(got, wanted, rtol=2e-15 if case.name != "sincos" else 0.0, atol=1e-15)
+            got[:] = math.nan
+
+    @pytest.mark.parametrize(
+        ("target", "function"),
+        [
+            (targets.gaussian(10), by_hand._gaussian), (targets.gaussian(10), by_hand._gaussian_by_twos),
+            (targets.mixture(), by_hand._mixture),
+            *((one, one.energy.program.energy.fallback()) for one in (targets.gaussian(10), targets.mixture())),
+        ],
+        ids=lambda one: getattr(one, "__name__", ""),
+    )
+    def test_tile_functions(self, target, function):
+        x = target.starts(reference.BLOCK)
+        out = np.empty(reference.BLOCK)
+        tile_functions.build(function)(reference.blocks(x)[0], target.energy.packed, out)
+        np.testing.assert_allclose(out, target.energy.energy(x), rtol=1e-12)
+
+    def test_plain_loops_stay_in_the_law(self):
+        assert scalar_faults(one_chain.walk) == []
+        assert scalar_faults(one_chain.walk_of_generator, np.random.default_rng()) == []
+
+    def test_a_plain_loop_on_another_target_is_caught(self):
+        assert scalar_faults(one_chain.walk, told=1.3)
+        assert scalar_faults(one_chain.walk_of_generator, np.random.default_rng(), told=1.3)
+
+
+class TestTableOfMaths:
+    def test_it_has_a_line_for_every_function(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)
+        maths_table.main(["--out", str(tmp_path / "maths.md"), "--n", "8"])
+        lines = (tmp_path / "maths.md").read_text().splitlines()
+        cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")][2:]
+        assert {name for name, *_ in cells} == {*UNARY, *BINARY, "power", "lgamma [1]", "logaddexp [1]"}
+        limits = {"power": 4.0, "erfc": 6.0, "lgamma [1]": 10.0}
+        for name, _, usual, anywhere, speed in cells:
+            assert 0.0 <= float(usual) <= float(anywhere) <= limits.get(name, 2.0), name
+            assert "[1]" in name or float(speed) > 0.0, name
+
+    def test_errors_are_in_units_in_the_last_place(self):
+        x = np.array([[1.0, 1.5, 8.0, 5e-324]])
+        identity = elementwise.loop(abs)
+        assert maths_table.largest_error(identity, lambda x: x, x) == 0.0
+        assert maths_table.largest_error(identity, lambda x: x * (1 + mpmath.mpf(2) ** -51), x) == 3.0
+        assert maths_table.largest_error(identity, lambda x: x * mpmath.mpf(10) ** 400, x) == math.inf
+        assert maths_table.largest_error(identity, lambda x: x + 1, x, lambda arguments, exact: 0.5) == 2.0
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--out", "/no/such/folder/maths.md"], "is no folder; make it first."),
+            (["--out", "maths.md", "--n", "0"], "--n is 0; pass a whole number of at least 1."),
+        ],
+    )
+    def test_wrong_arguments_are_refused(self, arguments, sentence, capsys):
+        with pytest.raises(SystemExit):
+            maths_table.main(arguments)
+        assert sentence in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("target", [targets.mixture(), targets.gaussian(10)], ids=lambda one: str(one.energy.dim))
 def test_every_contestant_samples_the_same_target(target):
     x = target.starts(50)
@@ -294,8 +389,13 @@ class TestCommand:
         monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)
         monkeypatch.setattr(peers, "_installed", lambda *modules: False)
         report = ROWS[name](1)
-        assert all(figure > 0.0 for result in report.results for figure in result.ours + result.theirs)
+        counts = {result.quantity: result.ours for result in report.results if "compilations" in result.quantity}
+        measured = [result for result in report.results if result.quantity not in counts]
+        assert all(figure > 0.0 for result in measured for figure in result.ours + result.theirs)
         assert any(result.bar is not None for result in report.results)
+        if name == "compile":
+            new_numbers = "compilations, new theta, beta and data"
+            assert counts == {"compilations, a new energy and its first multiple": (2.0,), new_numbers: (0.0,)}
         if name == "rwmh-gauss10":
             text = tables.as_text([report])
             assert text.count("not installed") == 2

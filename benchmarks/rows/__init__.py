@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from benchmarks.rows import first_sample, imports, normals, random_walk, threads
+from benchmarks.rows import (
+    by_hand,
+    compiling,
+    first_sample,
+    imports,
+    lanes,
+    maths,
+    normals,
+    one_chain,
+    random_walk,
+    threads,
+)
 from benchmarks.timing import Report
 
 ROWS: dict[str, Callable[[int], Report]] = {
@@ -10,7 +21,12 @@ ROWS: dict[str, Callable[[int], Report]] = {
     "rwmh-gauss10": random_walk.gauss10,
     "rwmh-gauss100": random_walk.gauss100,
     "normals": normals.measure,
+    "maths": maths.measure,
+    "lanes": lanes.measure,
+    "by-hand": by_hand.measure,
+    "one-chain": one_chain.measure,
     "threads": threads.measure,
     "import": imports.measure,
     "first-sample": first_sample.measure,
+    "compile": compiling.measure,
 }

@@ -21,7 +21,7 @@ def measure(n_rounds: int) -> Report:
     began = time.perf_counter()
     ours = _ours()
     compiling = Cost("fastebm", "compile the loop over fill_normals", time.perf_counter() - began)
-    c = reference.field(_c_rate)
+    c = reference.field(_c_rate, Bar(0.8, at_least=True))
     others = [
         Contestant("NumPy default_rng()", _numpy_rate(np.random.default_rng()), bar=Bar(4.0, at_least=True)),
         Contestant("NumPy SFC64", _numpy_rate(np.random.Generator(np.random.SFC64()))),

@@ -29,9 +29,10 @@ def gmm2(n_rounds: int) -> Report:
     return _measure("rwmh-gmm2", targets.mixture(), n_rounds)
 
 
-def transitions(target: Target, n_threads: int) -> Callable[[int], float]:
+def transitions(target: Target, n_threads: int, n_chains: int = N_CHAINS) -> Callable[[int], float]:
     """A function that makes n transitions of every chain with fastebm and returns the seconds they took."""
-    return lambda n: _sample(target, n, n_threads)["sampling"]
+    _sample(target, 1, n_threads, n_chains)  # compiles what is not compiled yet
+    return lambda n: _sample(target, n, n_threads, n_chains)["sampling"]
 
 
 def _measure(name: str, target: Target, n_rounds: int) -> Report:
@@ -47,12 +48,12 @@ def _measure(name: str, target: Target, n_rounds: int) -> Report:
     return Report(results, costs + c.costs + others.costs, c.notes)
 
 
-def _sample(target: Target, n: int, n_threads: int) -> dict[str, float]:
+def _sample(target: Target, n: int, n_threads: int, n_chains: int = N_CHAINS) -> dict[str, float]:
     with warnings.catch_warnings():
         # in the shortest runs, which only find out how long a turn is, some of 1,024 chains have not moved yet
         warnings.simplefilter("ignore", eb.FastebmWarning)
         run = eb.sample(
-            target.energy, eb.RandomWalk(target.step_size), n_chains=N_CHAINS, n_draws=1, n_warmup=0, thin=n,
+            target.energy, eb.RandomWalk(target.step_size), n_chains=n_chains, n_draws=1, n_warmup=0, thin=n,
             n_threads=n_threads, progress=False,
         )
     return run.timings
