@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
 from fastebm.lanes import maths
 from fastebm.lanes.lane import LANE, WORDS, loaded, place, store, store_row, stored
-from fastebm.lanes.vectors import Real, Word
+from fastebm.lanes.vectors import ONE_BITS, Real, Word
 from fastebm.tiles import LANES
 
 Words = NDArray[np.uint64]
@@ -79,7 +79,7 @@ def _rotated(word: Word, n: int) -> Word:
 
 def _uniform(word: Word) -> Real:
     """A double in the open interval (0, 1): an odd multiple of 2**-53, so that its logarithm is finite."""
-    return ((word >> 12) | 0x3FF0000000000000).double() - (1.0 - 2.0**-53)
+    return ((word >> 12) | ONE_BITS).double() - (1.0 - 2.0**-53)
 
 
 def _uniforms(state: list[Word]) -> tuple[list[Real], list[Word]]:

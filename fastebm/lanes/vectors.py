@@ -15,7 +15,8 @@ from fastebm._compile import processor_has
 
 _DOUBLE, _LONG, _BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 _CONTRACT = ("contract",)
-_ROUND = 1.5 * 2.0**52  # adding it rounds to an integer, which then stands in the low bits
+ROUND = 1.5 * 2.0**52  # adding it rounds to an integer, which then stands in the low bits
+ONE_BITS = 0x3FF0000000000000  # of 1.0; with 52 other bits it is a number from 1 to 2
 _ROUND_BITS = 0x4338000000000000
 
 
@@ -228,7 +229,7 @@ class Real(_Vector):
         kind = self.value.type
         if isinstance(kind, ir.VectorType) and kind.count % 8 == 0 and processor_has("avx512f"):
             return self._scaled_by_instruction(k)
-        whole = (k + _ROUND).bits() - _ROUND_BITS
+        whole = (k + ROUND).bits() - _ROUND_BITS
         half = whole.signed_shift(1)  # two steps, since 2**k itself may be out of range
         return self * ((half + 1023) << 52).double() * ((whole - half + 1023) << 52).double()
 
@@ -270,6 +271,11 @@ def where(mask: Mask, yes: "Real | float", no: "Real | float") -> Real:
     like = mask.value.type
     chosen = [one.value if isinstance(one, Real) else constant(like, _DOUBLE, one) for one in (yes, no)]
     return Real(mask.builder, mask.builder.select(mask.value, *chosen))
+
+
+def like(x: Real, number: float) -> Real:
+    """The number as often as x has numbers."""
+    return Real(x.builder, x.of(number))
 
 
 def polynomial(x: Real, *coefficients: float) -> Real:
