@@ -24,8 +24,9 @@ _QUARTERS = tuple(n * math.pi / 2 for n in (1, 2, 3, 100, 1001))
 
 _EXACT: dict[str, Callable[..., Any]] = {  # where mpmath has another name, or none
     "exp2": lambda x: mpmath.mpf(2) ** x, "log2": lambda x: mpmath.log(x, 2), "square": lambda x: x * x, "abs": abs,
-    "lgamma": lambda x: mpmath.loggamma(x).real, "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "max": max, "min": min,
-    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)), "power": mpmath.power,
+    "lgamma": lambda x: mpmath.inf if x <= 0 and mpmath.isint(x) else mpmath.loggamma(x).real,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "max": max, "min": min, "power": mpmath.power,
     "logaddexp": lambda a, b: max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b))),
 }
 
