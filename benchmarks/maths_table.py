@@ -55,8 +55,8 @@ _RANGES = {
     "sinh": _Range(-5, 5, -710.4, 710.4, (1, -1)), "cosh": _Range(-5, 5, -710.4, 710.4),
     "tanh": _Range(-5, 5, edges=(0.6, -0.6)), "sigmoid": _Range(-10, 10, -745.13),
     "softplus": _Range(-10, 10, -745.13), "erf": _Range(-4, 4, edges=(1, -1)), "erfc": _Range(-4, 4, -_HUGE, 26.5),
-    "lgamma": _Range(0, 20, 0, 1e305, (1, 2, 3, 8)), "abs": _Range(-9, 9), "floor": _Range(-9, 9),
-    "ceil": _Range(-9, 9),
+    "lgamma": _Range(0, 20, 0, 1e305, (1, 2, 3, 8)), "abs": _Range(-9, 9), "sign": _Range(-9, 9),
+    "floor": _Range(-9, 9), "ceil": _Range(-9, 9),
 }
 
 
