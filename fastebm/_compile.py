@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +63,8 @@ _IMPORTED = time.time()
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
+# of what users write: an index beyond an array's end raises, at no cost where the compiler sees that there is none
+inlined_checking_indices: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, boundscheck=True, **FLAGS)
 
 
 def processor_has(feature: str) -> bool:
@@ -280,6 +282,18 @@ def _environment() -> str:
 @functools.cache
 def _warn_once(message: str) -> None:
     warnings.warn(message, FastebmWarning, stacklevel=2)
+
+
+@contextlib.contextmanager
+def explained_index_errors(code: Compiled) -> Iterator[None]:
+    """Compiled code says that some index is beyond some array's end; this says in which energy."""
+    try:
+        yield
+    except IndexError:
+        place = "" if code.source is None else f" at {_place(code.source, None)}"
+        raise IndexError(
+            f"{code.name}{place} reads an array beyond its end; check the indices that it makes of x, theta or data."
+        ) from None
 
 
 def explain(fault: Exception, function: Callable[..., Any], what: str) -> EnergyCompileError:

@@ -43,6 +43,7 @@ def test_loops():
 def test_an_index_that_is_wrong_for_new_data_gives_nan(place):
     places = np.array([0])
     picked = eb.energy(dim=2)(lambda x: x[places[0]])
+    picked.energy(X[:, :2])
     picked.data[:] = np.array([place]).view(float)  # what data of the same shape would bring
     expected = X[:, place] if place in (0, 1) else X[:, place + 2] if place in (-1, -2) else np.full(37, np.nan)
     np.testing.assert_array_equal(picked.energy(X[:, :2]), expected)
@@ -58,6 +59,7 @@ def test_writing_beyond_the_ends_does_nothing():
         return sums[0] + 10.0 * sums[1]
 
     written = eb.energy(dim=2)(writes)
+    written.energy(X[:, :2])
     np.testing.assert_array_equal(written.energy(X[:, :2]), X[:, 0] + 10.0)
     written.data[:] = np.array([5]).view(float)
     np.testing.assert_array_equal(written.energy(X[:, :2]), np.full(37, 10.0))

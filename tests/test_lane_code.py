@@ -375,11 +375,34 @@ def test_mistakes_are_told_when_the_energy_is_defined(function, words):
     refused(lambda: eb.energy(3)(function), *words, __file__, kind=eb.EnergyCompileError)
 
 
-def test_an_index_that_only_other_points_lead_to_gives_no_number():
-    """Beyond the end compiled code must not raise: the energy is nan, which samplers report with its x."""
-    E = eb.energy(1, {"n": 1.0})(lambda x, theta: x[0] + eb.zeros(1, like=x)[int(theta.n) - 1])
-    assert E.energy([2.0]) == 2.0
-    assert math.isnan(E.with_theta(n=5.0).energy([2.0]))
+class TestIndexOutOfRange:
+    """Found where only other points or parameters lead to it: never a number from elsewhere in memory."""
+
+    def test_of_lanes_gives_nan(self):
+        """Samplers report an energy that is nan with its x."""
+        E = eb.energy(1, {"n": 1.0})(lambda x, theta: x[0] + eb.zeros(1, like=x)[int(theta.n) - 1])
+        assert E.energy([2.0]) == 2.0
+        assert math.isnan(E.with_theta(n=5.0).energy([2.0]))
+
+    @pytest.mark.parametrize("n", [3.0, -4.0, 1e9])
+    def test_of_parameters_and_data_is_told(self, n):
+        for read in (lambda x, theta: theta.b[int(theta.n)] * x[0], lambda x, theta: COUNTS[int(theta.n)] * x[0]):
+            E = eb.energy(1, {"n": 1.0, "b": np.ones(3)})(read)
+            assert E.energy([2.0]) in (2.0, 0.0)
+            wrong = E.with_theta(n=n)
+            for call in (
+                lambda wrong=wrong: wrong.energy([2.0]), lambda wrong=wrong: wrong.grad([2.0]),
+                lambda wrong=wrong: wrong.mean_grad_theta([[2.0]]), lambda wrong=wrong: wrong.grad_theta([2.0]),
+                lambda wrong=wrong: eb.sample(wrong, n_draws=2, init=[0.0], rng=0, progress=False),
+            ):
+                message = refused(call, "beyond its end", __file__, kind=IndexError)
+                assert f"line {read.__code__.co_firstlineno} " in message
+
+    @pytest.mark.filterwarnings("ignore:.*chain by chain")
+    def test_of_an_index_made_from_x_is_told(self):
+        E = eb.energy(1)(lambda x: TABLE[0, int(abs(x[0]))])
+        assert E.energy([1.0]) == TABLE[0, 1]
+        refused(lambda: E.energy([7.0]), "beyond its end", __file__, kind=IndexError)
 
 
 def test_the_loop_over_lanes_is_the_whole_tile():

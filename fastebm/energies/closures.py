@@ -19,7 +19,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fastebm._checks import FloatArray
-from fastebm._compile import inlined
+from fastebm._compile import inlined_checking_indices
 
 _ARGUMENT = "data_"
 
@@ -114,7 +114,7 @@ class _Lifting:
         twin.__qualname__ = function.__qualname__
         self.done[id(function)] = twin
         for name, helper in rewriter.helpers.items():
-            namespace[name] = inlined(self.rewritten(helper))
+            namespace[name] = inlined_checking_indices(self.rewritten(helper))
         return twin
 
     def place(self, array: Any, name: str) -> str:

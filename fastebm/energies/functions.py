@@ -110,6 +110,7 @@ class FunctionEnergy(Energy):
         code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
         digest = sources.fingerprint([lifted, *lifted_given])
         packed = data.packed()
+        start = np.concatenate([*(value.ravel() for value in (theta or {}).values()), packed])
         program = programs.build(
             dim,
             code.n_params,
@@ -121,7 +122,7 @@ class FunctionEnergy(Energy):
             code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else code.grad_theta,
             source=function,
             slow_energy=code.energy,
-            is_right=lambda compiled: known.agree(compiled, self.packed),
+            is_right=lambda compiled: known.agree(compiled, start),
         )
         super().__init__(program, theta or {}, packed, name=name)
         self.source = sources.source_digest(frozen)

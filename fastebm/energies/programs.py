@@ -24,6 +24,7 @@ from fastebm._compile import (
     VECTOR,
     Compiled,
     compiled,
+    explained_index_errors,
     inlined,
 )
 from fastebm.tiles import LANES
@@ -152,7 +153,8 @@ def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     out = np.empty(len(X))
     width = tiles.widest(program.dim)
     energy = program.energy.pointer
-    _spread(lambda first, last: _energies(energy, packed, X, out, first, last, width), len(X), program, len(X))
+    with explained_index_errors(program.energy):
+        _spread(lambda first, last: _energies(energy, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
@@ -161,7 +163,8 @@ def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     out = np.empty_like(X)
     width = tiles.widest(program.dim)
     grad = program.grad.pointer
-    _spread(lambda first, last: _grads(grad, packed, X, out, first, last, width), len(X), program, len(X))
+    with explained_index_errors(program.grad):
+        _spread(lambda first, last: _grads(grad, packed, X, out, first, last, width), len(X), program, len(X))
     return out
 
 
@@ -169,7 +172,8 @@ def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArr
     """dE/dtheta at points X (n, dim), as (n, n_params)."""
     out = np.empty((len(X), program.n_params))
     grad_theta = program.grad_theta.pointer
-    _spread(lambda first, last: _grad_thetas(grad_theta, packed, X, out, first, last), len(X), program, len(X))
+    with explained_index_errors(program.grad_theta):
+        _spread(lambda first, last: _grad_thetas(grad_theta, packed, X, out, first, last), len(X), program, len(X))
     return out
 
 
@@ -186,7 +190,8 @@ def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights:
                 program.grad_theta.pointer, packed, X, weights, partial[group], start, min(stop, len(X)), width
             )
 
-    _spread(add, len(groups), program, len(X))
+    with explained_index_errors(program.grad_theta):
+        _spread(add, len(groups), program, len(X))
     total = np.zeros(program.n_params)
     for part in partial:
         total += part

@@ -12,7 +12,7 @@ from numba.core import cgutils, errors
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
-from fastebm._compile import FLAGS, inlined
+from fastebm._compile import FLAGS, inlined, inlined_checking_indices
 from fastebm.lanes import meanings  # noqa: F401 (registers them)
 from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual
 
@@ -49,7 +49,7 @@ class ScalarCode:
 
     def _with_parts(self, function: Any) -> Any:
         """The function, compiled on demand, with the two arguments x and (theta, data)."""
-        user = inlined(function)
+        user = inlined_checking_indices(function)
         if self.takes_data:
             if self.takes_theta:
                 return inlined(lambda x, parts: user(x, parts[0], parts[1]))

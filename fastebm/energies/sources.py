@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from fastebm._compile import inlined
+from fastebm._compile import inlined_checking_indices
 from fastebm.lanes import language
 
 _WORDS = (language.where, language.zeros, language.sigmoid, language.softplus)
@@ -51,7 +51,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
         if isinstance(value, types.FunctionType) and value not in _WORDS:
             known = copies.get(id(value))
             if known is None:
-                known = copies[id(value)] = inlined(freeze(value, copies))
+                known = copies[id(value)] = inlined_checking_indices(freeze(value, copies))
             return known
         if value is np.where:
             return language.where  # of numbers Numba's makes an array

@@ -136,7 +136,8 @@ def _overload_comparison(operation: Any) -> None:
     overload(operation, strict=False)(implement)
 
 
-def _overload_test(operation: Any) -> None:
+def _overload_flat(operation: Any) -> None:
+    """What has no slope, but at its jumps: of the value alone."""
     def implement(a: Any) -> Any:
         return (lambda a: operation(value_of(a))) if a is DUAL else None
 
@@ -222,8 +223,8 @@ def _register() -> None:
             _overload_binary(operation, rule)
     for comparison in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
         _overload_comparison(comparison)
-    for test in (math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite):
-        _overload_test(test)
+    for test in (math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite, int, bool, round):
+        _overload_flat(test)
     for unary in UNARY.values():
         derivative = inlined(Unary(*unary).derivative)
         for operation in unary.callables:

@@ -9,7 +9,7 @@ from numba import types
 
 from fastebm import streams, tiles
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, STREAM_TILES, TILE, TILES, VECTOR, compiled
+from fastebm._compile import ENERGY, STREAM_TILES, TILE, TILES, VECTOR, compiled, explained_index_errors
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel
 from fastebm.kernels.kernel import ADVANCE
@@ -118,7 +118,8 @@ class Chains:
                 )
 
             began = time.perf_counter()
-            tiles.run(run, parts, self.n_threads)
+            with explained_index_errors(self.energy.program.energy):
+                tiles.run(run, parts, self.n_threads)
             seconds = time.perf_counter() - began
             self._block = max(1, min(4 * block, int(block * _BLOCK_SECONDS / max(seconds, 1e-9))))
             done += block
