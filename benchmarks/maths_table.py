@@ -26,7 +26,8 @@ _EXACT: dict[str, Callable[..., Any]] = {  # where mpmath has another name, or n
     "exp2": lambda x: mpmath.mpf(2) ** x, "log2": lambda x: mpmath.log(x, 2), "square": lambda x: x * x, "abs": abs,
     "lgamma": lambda x: mpmath.inf if x <= 0 and mpmath.isint(x) else mpmath.loggamma(x).real,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
-    "max": max, "min": min, "power": mpmath.power,
+    "max": max, "min": min, "maximum": max, "minimum": min, "power": mpmath.power,
+    "copysign": lambda a, b: abs(a) * mpmath.sign(b),
     "logaddexp": lambda a, b: max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b))),
 }
 

@@ -238,7 +238,8 @@ def test_an_edit_anywhere_in_the_library_makes_all_code_anew(tmp_path, monkeypat
     here = _compile._environment.__wrapped__()
     monkeypatch.setattr(_compile, "__file__", str(library / "_compile.py"))
     assert _compile._environment.__wrapped__() == here
-    (library / "lanes" / "maths.py").write_text((library / "lanes" / "maths.py").read_text() + "\n")
+    edited = library / "lanes" / "vectors.py"
+    edited.write_text(edited.read_text() + "\n")
     assert _compile._environment.__wrapped__() != here
 
 
@@ -246,8 +247,8 @@ def test_a_process_whose_sources_are_edited_meanwhile_leaves_nothing_to_others(t
     """It runs what the sources were; under their new name its code would be stale for ever."""
     library, script, cache = tmp_path / "fastebm", tmp_path / "script.py", tmp_path / "cache"
     shutil.copytree(Path(fastebm.__file__).parent, library, ignore=shutil.ignore_patterns("__pycache__"))
-    maths = library / "lanes" / "vectors.py"
-    edit = f"import time, fastebm\ntime.sleep(0.1)\nopen({str(maths)!r}, 'a').write('\\n')\n"
+    source = library / "lanes" / "vectors.py"
+    edit = f"import time, fastebm\ntime.sleep(0.1)\nopen({str(source)!r}, 'a').write('\\n')\n"
     script.write_text(edit + SCRIPT)
     first, n = run(script, cache)
     script.write_text(SCRIPT)

@@ -147,8 +147,8 @@ class TestRefusals:
         refused(lambda: eb.load(own_file, energy=own), "version 2", "upgrade", kind=FileFormatError)
 
     def test_an_energy_of_a_newer_version(self, tmp_path):
-        files.write(tmp_path / "a.npz", "energy", {"energy": {"type": "Ring"}, "shapes": {}}, {"theta": np.ones(2)})
-        refused(lambda: eb.load(tmp_path / "a.npz"), "'Ring'", "upgrade")
+        files.write(tmp_path / "a.npz", "energy", {"energy": {"type": "Torus"}, "shapes": {}}, {"theta": np.ones(2)})
+        refused(lambda: eb.load(tmp_path / "a.npz"), "'Torus'", "upgrade")
 
     def test_other_files(self, tmp_path):
         files.write(tmp_path / "a.npz", "table", {}, {})
