@@ -60,7 +60,7 @@ def splitmix64(counter: Words) -> Words:
     return np.asarray(z ^ (z >> np.uint64(31)))
 
 
-# ---- the streams of 16 chains, a lane, in registers ----
+# ---- the streams of a lane of chains, in registers ----
 
 STATE = types.UniTuple(WORDS, 4)
 

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastebm._checks import FloatArray, count
+from fastebm._compile import processor_has
 
 AnyArray = NDArray[Any]
 
-LANES = 16  # chains that compiled code treats as one number: enough for several registers, whose work overlaps
+# Chains that compiled code treats as one number: enough for several registers, whose work overlaps, and not too many.
+LANES = 32 if processor_has("avx512f") else 16
 
 _WIDEST = 64
 _TILE_BYTES = 2**15  # a tile stays in the first-level cache

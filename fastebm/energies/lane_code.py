@@ -1,4 +1,4 @@
-"""The tile function around a user's scalar function: a loop over lanes, 16 columns of the tile at a time."""
+"""The tile function around a user's scalar function: a loop over lanes, LANES columns of the tile at a time."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
-"""The number type `Lane`: 16 doubles of 16 chains side by side, which compiled code treats as one number.
+"""The number type `Lane`: doubles of LANES chains side by side, which compiled code treats as one number.
 
-A scalar function compiled for lanes computes the energies of 16 chains at once in a few registers. What depends on a
+A scalar function compiled for lanes computes the energies of 16 or 32 chains at once in a few registers. What depends on a
 single chain's value (a branch, an index, an integer) has no meaning here: it is refused in words by which the energy
 falls back to a loop over chains.
 """
