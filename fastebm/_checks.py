@@ -4,8 +4,14 @@ Every public function checks here what it was given before compiled code runs. E
 takes the value and the argument's name, and raises with the value seen, the value wanted and the next move.
 """
 
+import contextlib
+import functools
 import math
 import numbers
+import os
+import sys
+import types
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +22,24 @@ FloatArray = NDArray[np.float64]
 RNGLike = int | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
 
 
+_FOLDER = os.path.dirname(__file__) + os.sep
+
+
 class FastebmWarning(UserWarning):
     """Something deserves the user's attention; the message names the action."""
+
+
+def warn(message: str) -> None:
+    """A FastebmWarning that points at the line outside of this library that led to it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, FastebmWarning, stacklevel=level)
+
+
+def _is_ours(frame: types.FrameType) -> bool:
+    name = frame.f_code.co_filename
+    return name.startswith(_FOLDER) or name in (functools.__file__, contextlib.__file__)
 
 
 def instance(value: object, kind: type[Any], name: str, example: str) -> None:

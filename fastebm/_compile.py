@@ -21,7 +21,6 @@ import secrets
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
-from fastebm._checks import FastebmWarning
+from fastebm._checks import warn
 
 logger = logging.getLogger("fastebm")
 
@@ -151,11 +150,10 @@ class Compiled:
             )
         if self.key is not None:
             self._cache().keep(refusal)
-        warnings.warn(
+        warn(
             f"{self.name} is computed chain by chain, several times slower, since at "
             f"{_place(source, refusal.line)} {refusal.reason}; "
-            "write eb.where(condition, yes, no), or a loop over indices that do not depend on x.",
-            FastebmWarning, stacklevel=3,
+            "write eb.where(condition, yes, no), or a loop over indices that do not depend on x."
         )
         return slower
 
@@ -281,7 +279,7 @@ def _environment() -> str:
 
 @functools.cache
 def _warn_once(message: str) -> None:
-    warnings.warn(message, FastebmWarning, stacklevel=2)
+    warn(message)
 
 
 @contextlib.contextmanager

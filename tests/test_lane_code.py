@@ -294,6 +294,7 @@ def test_what_hangs_on_one_chain_is_right_and_said_once(name):
             np.testing.assert_allclose(E.energy(X), [float(function(x)) for x in X], rtol=1e-14)
     (warning,) = caught
     assert warning.category is eb.FastebmWarning
+    assert warning.filename == __file__, "it must point at the user's line"
     message = str(warning.message)
     assert "chain by chain" in message
     assert "eb.where" in message

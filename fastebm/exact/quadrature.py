@@ -2,14 +2,13 @@
 
 import functools
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks
-from fastebm._checks import FastebmWarning, FloatArray
+from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.exact import crosschecks, modes, refinement
 from fastebm.exact.densities import Density, NotNormalisableError
@@ -250,4 +249,4 @@ def _ask_second_opinion(found: Grid) -> None:
         )
     else:
         return
-    warnings.warn(message, FastebmWarning, stacklevel=3)
+    _checks.warn(message)

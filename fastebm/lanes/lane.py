@@ -1,8 +1,8 @@
 """The number type `Lane`: doubles of LANES chains side by side, which compiled code treats as one number.
 
-A scalar function compiled for lanes computes the energies of 16 or 32 chains at once in a few registers. What depends on a
-single chain's value (a branch, an index, an integer) has no meaning here: it is refused in words by which the energy
-falls back to a loop over chains.
+A scalar function compiled for lanes computes the energies of 16 or 32 chains at once in a few registers. What depends
+on a single chain's value (a branch, an index, an integer) has no meaning here: it is refused in words by which the
+energy falls back to a loop over chains.
 """
 
 import functools

@@ -112,7 +112,7 @@ class Chains:
             block = min(self._block, n_transitions - done)
 
             def run(first: int, last: int, start: int = done, n: int = block) -> None:
-                _advance_tiles(
+                advance_tiles(
                     advance, energy, self.packed, settings, self.streams, self.x, self.e, n_scratch, start, n, thin,
                     keep, keep_e, self.n_accepted, self.n_faults, self.fault_x, first, last,
                 )
@@ -135,7 +135,7 @@ class Chains:
         TILES, TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
     )
 )
-def _advance_tiles(  # type: ignore[no-untyped-def]
+def advance_tiles(  # type: ignore[no-untyped-def]
     advance, energy, packed, settings, streams, x, e, n_scratch, start, n, thin,
     draws, energies, n_accepted, n_faults, fault_x, first, last,
 ):

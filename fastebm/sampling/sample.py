@@ -2,16 +2,15 @@
 
 import os
 import time
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks, tiles
-from fastebm._checks import FastebmWarning, FloatArray, RNGLike
+from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel, RandomWalk
-from fastebm.sampling.chains import Chains
+from fastebm.sampling.chains import Chains, advance_tiles
 from fastebm.sampling.interrupts import Interrupts
 from fastebm.sampling.progress import Progress
 from fastebm.sampling.runs import Run
@@ -82,7 +81,8 @@ def sample(
     bar = Progress(n_warmup + n_draws * thin, "sampling", progress)
 
     began = time.perf_counter()
-    rule.advance.pointer, energy.program.energy.pointer  # noqa: B018 (compiles, or reads from disk)
+    for code in (rule.advance, energy.program.energy, advance_tiles):
+        code.pointer  # noqa: B018 (compiles, or reads from disk)
     chains = Chains(energy, rule, starts(energy, init, n_chains, seed), seed, n_threads)
     timings = {"compilation": time.perf_counter() - began}
     step_size: float | FloatArray
@@ -149,7 +149,7 @@ def _warn(run: Run, chains: Chains, n_draws: int) -> None:
     """Say what the user should know about the run, each with what to do."""
 
     def say(message: str) -> None:
-        warnings.warn(message, FastebmWarning, stacklevel=4)
+        _checks.warn(message)
 
     n_faults = chains.counts()[1]
     if run.interrupted:

@@ -1,7 +1,6 @@
 """The training loop."""
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks, files, tiles
-from fastebm._checks import FastebmWarning, FloatArray, RNGLike
+from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.exact import quadrature
 from fastebm.sampling.interrupts import Interrupts
@@ -194,7 +193,7 @@ def fit(
         settings={"objective": repr(loss), "optimizer": repr(rule), "n_steps": n_steps, "batch_size": batch_size},
     )
     for message in _messages(result, estimator, trouble):
-        warnings.warn(message, FastebmWarning, stacklevel=2)
+        _checks.warn(message)
     return result
 
 
