@@ -7,19 +7,17 @@ stay as they are and the arrays are part of the machine code, which is right too
 """
 
 import ast
-import copy
-import functools
-import inspect
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fastebm._checks import FloatArray
 from fastebm._compile import inlined_checking_indices
+from fastebm.adjoint.syntax import NoSource, definition
 
 _ARGUMENT = "data_"
 
@@ -54,7 +52,7 @@ def lifted(functions: Sequence[Callable[..., Any]]) -> tuple[list[Any], Data]:
     try:
         lifting = _Lifting()
         results = [lifting.rewritten(function) for function in functions]
-    except _CannotFollow:
+    except (_CannotFollow, NoSource):
         return list(functions), Data()
     if not lifting.names:
         return list(functions), Data()
@@ -89,7 +87,7 @@ class _Lifting:
         namespace = dict(function.__globals__)
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         namespace.update({name: cell.cell_contents for name, cell in cells})
-        node = _definition(function.__code__)
+        node = definition(function.__code__)
         parts = [part for statement in node.body for part in ast.walk(statement)] + list(ast.walk(node.args))
         bound = {one.arg for one in parts if isinstance(one, ast.arg)} | {
             one.id for one in parts if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
@@ -103,9 +101,9 @@ class _Lifting:
         node.args.args.append(ast.arg(_ARGUMENT))
         node.args.defaults = []
         module = ast.parse(f"def {node.name}(): pass")
-        definition = module.body[0]
-        assert isinstance(definition, ast.FunctionDef)
-        definition.args, definition.body = node.args, body
+        header = module.body[0]
+        assert isinstance(header, ast.FunctionDef)
+        header.args, header.body = node.args, body
         ast.fix_missing_locations(module)
         exec(compile(module, function.__code__.co_filename, "exec"), namespace)
         twin = namespace[node.name]
@@ -193,46 +191,3 @@ def _values(function: types.FunctionType) -> Iterator[Any]:
             yield from (one for name, one in vars(value).items() if not name.startswith("__"))
         else:
             yield value
-
-
-class _Definition(NamedTuple):
-    """The syntax of a function."""
-
-    name: str
-    args: ast.arguments
-    body: Sequence[ast.stmt]
-
-
-def _definition(code: types.CodeType) -> _Definition:
-    """The syntax of a function or lambda, from the file that it was compiled from."""
-    try:
-        lines, _ = inspect.findsource(code)
-        tree, codes = _parsed("".join(lines), code.co_filename)
-    except (OSError, TypeError, SyntaxError) as fault:
-        raise _CannotFollow from fault
-    if code not in codes:
-        raise _CannotFollow  # the file has changed since it was read, or something rewrote its functions
-    starts = {(position[0], position[2]) for position in code.co_positions()}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            name, body, is_it = node.name, node.body, first == code.co_firstlineno
-        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>":
-            name, body = "energy_", [ast.copy_location(ast.Return(node.body), node.body)]
-            is_it = (node.body.lineno, node.body.col_offset) in starts and node.lineno == code.co_firstlineno
-        else:
-            continue
-        if is_it:
-            return copy.deepcopy(_Definition(name, node.args, body))
-    raise _CannotFollow
-
-
-@functools.lru_cache(maxsize=16)
-def _parsed(text: str, filename: str) -> tuple[ast.Module, set[types.CodeType]]:
-    """The syntax tree of a file, and the code of every function in it."""
-    codes, waiting = set(), [compile(text, filename, "exec", dont_inherit=True)]
-    while waiting:
-        code = waiting.pop()
-        codes.add(code)
-        waiting += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return ast.parse(text), codes

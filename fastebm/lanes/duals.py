@@ -21,7 +21,7 @@ from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, models, overload, register_model
 
 from fastebm._compile import inlined
-from fastebm.lanes.primitives import BINARY, UNARY, Binary, Unary
+from fastebm.lanes.primitives import BINARY, UNARY, function_of
 
 REAL = (types.Float, types.Integer, types.Boolean)
 
@@ -226,11 +226,11 @@ def _register() -> None:
     for test in (math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite, int, bool, round):
         _overload_flat(test)
     for unary in UNARY.values():
-        derivative = inlined(Unary(*unary).derivative)
+        derivative = inlined(function_of(unary.derivative, "x", "y"))
         for operation in unary.callables:
             _overload_unary(operation, derivative)
     for binary in BINARY.values():
-        first, second = inlined(Binary(*binary).first), inlined(Binary(*binary).second)
+        first, second = (inlined(function_of(text, "a", "b", "y")) for text in (binary.first, binary.second))
         for operation in binary.callables:
             _overload_binary(operation, _binary_rule(operation, first, second))
 

@@ -42,3 +42,16 @@ def softplus(x: float) -> float:
     """log(1 + exp(x)), without overflow."""
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
+
+def digamma(x: float) -> float:
+    """Derivative of lgamma: recurrence up to x >= 10, then the asymptotic series (NIST DLMF 5.5.2, 5.11.2)."""
+    result = 0.0
+    if x < 0.5:  # reflection, DLMF 5.5.4
+        result = -math.pi / math.tan(math.pi * (x - math.floor(x + 0.5)))
+        x = 1.0 - x
+    while x < 10.0:
+        result -= 1.0 / x
+        x += 1.0
+    z = 1.0 / (x * x)
+    series = z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z * (691 / 32760 - z / 12))))))
+    return result + math.log(x) - 0.5 / x - series

@@ -23,6 +23,7 @@ def _on_floats(function: Any) -> None:
 
 _on_floats(language.sigmoid)
 _on_floats(language.softplus)
+_on_floats(language.digamma)
 
 
 @overload(language.where, strict=False)  # type: ignore[untyped-decorator]

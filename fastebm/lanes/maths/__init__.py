@@ -11,7 +11,7 @@ from fastebm.lanes.maths.exponentials import cosh, exp, exp2, expm1, sigmoid, si
 from fastebm.lanes.maths.logarithms import log, log1p, log2, log10, log_of_normal, logaddexp, softplus
 from fastebm.lanes.maths.order import maximum, minimum, numpy_maximum, numpy_minimum, sign
 from fastebm.lanes.maths.powers import hypot, power, sqrt
-from fastebm.lanes.maths.special import erf, lgamma
+from fastebm.lanes.maths.special import digamma, erf, lgamma
 
 __all__ = [
     "acos",
@@ -20,6 +20,7 @@ __all__ = [
     "atan2",
     "cos",
     "cosh",
+    "digamma",
     "direction",
     "erf",
     "exp",

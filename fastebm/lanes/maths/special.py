@@ -2,8 +2,9 @@
 
 import math
 
+from fastebm.lanes.maths.angles import tan
 from fastebm.lanes.maths.exponentials import exp_parts
-from fastebm.lanes.maths.logarithms import LEAST_NORMAL, log_pair
+from fastebm.lanes.maths.logarithms import LEAST_NORMAL, log, log_pair
 from fastebm.lanes.vectors import Real, like, polynomial, rarely, where
 
 # erf(x)/x in z = x**2 for x <= 1
@@ -29,9 +30,8 @@ _LGAMMA = (
     2.0986002157033107e-09, 1.5746606982777302e-09, -7.639292345836201e-10,
 )
 # B(2n)/(2n(2n - 1)), NIST DLMF 5.11.1
-_STIRLING = tuple(b / (2 * n * (2 * n - 1)) for n, b in enumerate(
-    (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510), start=1
-))
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+_STIRLING = tuple(b / (2 * n * (2 * n - 1)) for n, b in enumerate(_BERNOULLI, start=1))
 
 
 def erf(x: Real) -> Real:
@@ -69,3 +69,20 @@ def lgamma(x: Real) -> Real:
     large = (x - 0.5) * (high - 1.0) + ((x - 0.5) * low + (series + 0.5 * (math.log(2.0 * math.pi) - 1.0)))
     is_plain = (x >= LEAST_NORMAL) & (x < 1e305)
     return rarely(~is_plain, where(is_large, large, shifted), lambda: x.each("lgamma"))
+
+
+def digamma(x: Real) -> Real:
+    """Derivative of lgamma: recurrence up to x >= 10, then the asymptotic series (NIST DLMF 5.5.2, 5.5.4, 5.11.2)."""
+    is_left = x < 0.5
+    t = where(is_left, 1.0 - x, x)
+    total = like(x, 0.0)
+    for _ in range(10):
+        is_below = t < 10.0
+        total = where(is_below, total - 1.0 / t, total)
+        t = where(is_below, t + 1.0, t)
+    z = 1.0 / (t * t)
+    series = z * polynomial(z, *(b / (2 * n) for n, b in enumerate(_BERNOULLI, start=1)))
+    right = total + (log(t) - 0.5 / t - series)
+    fraction = math.pi * (x - (x + 0.5).floor())
+    reflected = right - math.pi / tan(fraction)
+    return where(is_left, reflected, where(x == math.inf, math.inf, right))

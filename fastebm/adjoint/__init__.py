@@ -1,0 +1,1 @@
+"""Exact gradients of a scalar function from its own source, read backwards."""

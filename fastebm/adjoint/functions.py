@@ -1,0 +1,73 @@
+"""The derivative of a function as a function: source to source."""
+
+import ast
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastebm.adjoint import rules
+from fastebm.adjoint.bodies import Body
+from fastebm.adjoint.lines import needed, written
+from fastebm.adjoint.reversal import reversed_lines
+from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Value
+from fastebm.adjoint.statements import Operand
+from fastebm.adjoint.syntax import CannotReverse, function_of
+from fastebm.lanes.language import zeros
+from fastebm.lanes.primitives import WORDS
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """A derivative as Python source, and as the plain function that it defines."""
+
+    text: str
+    function: Any
+
+
+def adjoint_of(
+    function: types.FunctionType, wrt: str, dim: int, theta: Shapes | None, data: Mapping[str, Any], bound: Shapes
+) -> Adjoint:
+    """The derivative of a scalar function along x, or along theta.
+
+    Parameters
+    ----------
+    function : of x (dim,), and of theta if that is not None; it may have a last parameter for data.
+    wrt : "x" or "theta".
+    theta : shapes of the parameters by name.
+    data : arrays that the function closes over, which the derivative finds in its argument `data`, by name.
+    bound : shapes of data that the function has as its last parameter, by name.
+
+    Returns
+    -------
+    A function (x, theta, data, x_bar, weight), or with theta_bar, that adds weight times the derivative.
+
+    Raises
+    ------
+    CannotReverse, NoSource : the source is out of reach.
+    """
+    scopes = Scopes(wrt, {id(array): Array(f"data.{name}", "data", tuple(map(str, np.shape(array))))
+                          for name, array in data.items()})
+    arguments: list[Value] = [Array("x", "x", (str(dim),))]
+    if theta is not None:
+        arguments.append(Record("theta", "theta", theta))
+    if bound:
+        arguments.append(Record("data", "data", bound))
+    body = Body(scopes, function_of(function, lambda value, hint: Body.converted(scopes, value, hint)), {})
+    env = body.function.bound(arguments, {}, function.__code__.co_firstlineno)
+    result = Body(scopes, body.function, env).result()
+    if not isinstance(result, Scalar):
+        raise CannotReverse("a result that is not one number", function.__code__.co_firstlineno)
+    outputs = frozenset({"x_bar"} if wrt == "x" else {f"theta_bar.{name}" for name in theta or ()})
+    lines, _ = needed(reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight"), outputs)
+    head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
+    text = ast.unparse(ast.parse("\n".join([head, *(written(lines) if lines else ["    pass"])])))
+    namespace: dict[str, Any] = {
+        **WORDS, "zeros": zeros, "damped": rules.damped, "inf": np.inf, "nan": np.nan, **scopes.constants
+    }
+    exec(compile(text, f"<adjoint of {function.__name__}>", "exec"), namespace)
+    return Adjoint(text, namespace[head[4 : head.index("(")]])

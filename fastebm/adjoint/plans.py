@@ -1,0 +1,205 @@
+"""What the way back has to know before it is taken: which values an iteration keeps, and what can be dropped."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fastebm.adjoint.lines import names
+from fastebm.adjoint.statements import Block, For, If, Let, Load, Operand, Room, Statement, Store
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An element of an array that every iteration changes; `tape` keeps what it was before."""
+
+    tape: str
+    array: str
+    index: str
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An array of which an iteration may change any element."""
+
+    tape: str
+    array: str
+    size: str
+
+
+@dataclass(frozen=True)
+class LoopPlan:
+    """What a loop keeps of each iteration, besides what it carries, and arrays that need not be filled again."""
+
+    cells: tuple[Cell, ...] = ()
+    wholes: tuple[Whole, ...] = ()
+    unread: frozenset[str] = frozenset()
+
+
+@dataclass
+class Plan:
+    """The plans of all loops and stores by their id.
+
+    Attributes
+    ----------
+    undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
+    guarded : names whose derivative may be 0 only since a choice fell on another; times infinity it has to stay 0.
+    """
+
+    loops: dict[int, LoopPlan] = field(default_factory=dict)
+    undone: dict[int, str] = field(default_factory=dict)
+    guarded: set[str] = field(default_factory=set)
+
+
+def plan_of(block: Block) -> Plan:
+    plan = Plan(guarded=_guarded(block))
+    sizes = {one.array: one.size for one in inside(block) if isinstance(one, Room)}
+    _plan_block(block, frozenset(), sizes, plan)
+    return plan
+
+
+def _plan_block(block: Block, seen: frozenset[str], sizes: dict[str, str], plan: Plan) -> None:
+    """Plan what stands in a block; `seen` are arrays that are read before it, by what will be run again."""
+    for one in block.statements:
+        if isinstance(one, Store):
+            if one.array in seen:
+                plan.undone[id(one)] = f"{one.array}_undo_{len(plan.undone)}"
+        elif isinstance(one, If):
+            _plan_block(one.then, seen, sizes, plan)
+            _plan_block(one.otherwise, seen, sizes, plan)
+            seen |= loaded(one.then) | loaded(one.otherwise)
+        elif isinstance(one, For):
+            plan.loops[id(one)] = _plan_loop(one, seen, sizes, len(plan.loops))
+            _plan_block(one.body, frozenset(), sizes, plan)  # what comes before is the loop's to keep
+            seen |= loaded(one.body)
+
+
+def _plan_loop(one: For, seen: frozenset[str], sizes: dict[str, str], number: int) -> LoopPlan:
+    read = loaded(one.body)
+    own = {inner.array for inner in inside(one.body) if isinstance(inner, Room)}
+    made_inside = defined(one.body)
+    cells: list[Cell] = []
+    wholes: list[Whole] = []
+    written = stored(one.body) - own
+    for array in sorted(written):
+        if array not in read and array not in seen:
+            continue
+        if array not in seen and _is_refilled(one.body, array):
+            continue
+        stores = [each for each in inside(one.body) if isinstance(each, Store) and each.array == array]
+        indices = dict.fromkeys(each.index for each in stores)
+        if any(names(f"({index},)") & made_inside for index in indices):
+            wholes.append(Whole(f"{array}_tape_{number}", array, sizes[array]))
+        else:
+            cells += [Cell(f"{array}_tape_{number}_{k}", array, index) for k, index in enumerate(indices)]
+    return LoopPlan(tuple(cells), tuple(wholes), frozenset(written - read))
+
+
+def counter(one: For) -> str:
+    """The name that counts iterations from 0: the loop's variable, if it does."""
+    return one.variable if one.bounds[0] == "0" and one.bounds[2] == "1" else f"{one.variable}_count"
+
+
+def count(one: For) -> str:
+    return one.bounds[1] if counter(one) == one.variable else f"{one.variable}_counts"
+
+
+def inside(block: Block) -> Iterator[Statement]:
+    for one in block.statements:
+        yield one
+        if isinstance(one, For):
+            yield from inside(one.body)
+        elif isinstance(one, If):
+            yield from inside(one.then)
+            yield from inside(one.otherwise)
+
+
+def stored(block: Block) -> set[str]:
+    return {one.array for one in inside(block) if isinstance(one, Store)}
+
+
+def loaded(block: Block) -> set[str]:
+    return {one.array for one in inside(block) if isinstance(one, Load)}
+
+
+def defined(block: Block) -> set[str]:
+    """Names that get their value in the block, or in one inside of it."""
+    found: set[str] = set()
+    for one in inside(block):
+        if isinstance(one, Let | Load):
+            found.add(one.name)
+        elif isinstance(one, Room):
+            found.add(one.array)
+        elif isinstance(one, For):
+            found |= {one.variable, *(carry.name for carry in one.carries)}
+        elif isinstance(one, If):
+            found |= {merge.name for merge in one.merges}
+    return found
+
+
+def used_inside(block: Block, ends: list[Operand]) -> set[str]:
+    """Active names from outside of a block that it uses."""
+    operands = list(ends)
+    for one in inside(block):
+        if isinstance(one, Let):
+            operands += one.operands
+        elif isinstance(one, Store):
+            operands.append(one.value)
+        elif isinstance(one, For):
+            operands += [end for carry in one.carries for end in (carry.first, carry.last)]
+        elif isinstance(one, If):
+            operands += [end for merge in one.merges for end in (merge.then, merge.otherwise)]
+    return {one.text for one in operands if one.is_active} - defined(block)
+
+
+def _is_refilled(body: Block, array: str) -> bool:
+    """Whether the first thing that an iteration does with an array is to write all that it reads of it."""
+    for one in body.statements:
+        if not _touches(one, array):
+            continue
+        if not isinstance(one, For) or one.bounds[0] != "0" or one.bounds[2] != "1":
+            return False
+        first = next(each for each in one.body.statements if _touches(each, array))
+        is_filled = (
+            isinstance(first, Store) and not first.is_sum and first.index == one.variable
+        )
+        if not is_filled:
+            return False
+        ranges = {each.variable: each.bounds for each in inside(body) if isinstance(each, For)}
+        return all(
+            ranges.get(each.index) == one.bounds for each in inside(body)
+            if isinstance(each, Load | Store) and each.array == array
+        )
+    return False
+
+
+def _touches(one: Statement, array: str) -> bool:
+    return any(isinstance(each, Load | Store) and each.array == array for each in inside(Block([one])))
+
+
+def _guarded(block: Block) -> set[str]:
+    """Names that a choice may drop, and all that these are made of."""
+    sources: dict[str, set[str]] = {}
+    start: set[str] = set()
+    for one in inside(block):
+        if isinstance(one, Let):
+            active = {operand.text for operand in one.operands if operand.is_active}
+            sources.setdefault(one.name, set()).update(active)
+            if one.operation == "where":
+                start |= active
+        elif isinstance(one, Load):
+            sources.setdefault(one.name, set()).add(one.array)
+        elif isinstance(one, Store):
+            sources.setdefault(one.array, set()).add(one.value.text)
+        elif isinstance(one, For):
+            for carry in one.carries:
+                sources.setdefault(carry.name, set()).update({carry.first.text, carry.last.text})
+        elif isinstance(one, If):
+            for merge in one.merges:
+                sources.setdefault(merge.name, set()).update({merge.then.text, merge.otherwise.text})
+    guarded: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        name = waiting.pop()
+        if name not in guarded:
+            guarded.add(name)
+            waiting += sources.get(name, ())
+    return guarded

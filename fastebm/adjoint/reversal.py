@@ -1,0 +1,212 @@
+"""Statements forwards and backwards: the lines that compute a derivative by reverse accumulation.
+
+What a block computes is done again where it is read backwards, from the values that its loop carried at the start of
+the iteration. So only these are stored, and of arrays the elements that an iteration changes; sums that nobody reads
+need no storage at all. Lines that turn out to be idle are left out afterwards (`lines.needed`).
+
+References
+----------
+A. Griewank and A. Walther (2008), Evaluating Derivatives, doi:10.1137/1.9780898717761 (chapters 3 and 12).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from fastebm.adjoint import rules
+from fastebm.adjoint.lines import Code, Fork, Line, Loop, names
+from fastebm.adjoint.plans import LoopPlan, Plan, count, counter, plan_of, used_inside
+from fastebm.adjoint.statements import Block, Carry, For, If, Let, Load, Operand, Room, Store
+
+
+def reversed_lines(block: Block, result: Operand, seed: str) -> list[Code]:
+    """The lines that add seed * d result / d x to x_bar, or to theta_bar."""
+    plan = plan_of(block)
+    backward = _Backward(plan, set())
+    backward.add(result, seed)
+    backward.block(block)
+    return [*_forward(block, plan), *backward.lines]
+
+
+# ---- forwards ----
+
+
+def _forward(block: Block, plan: Plan, unread: frozenset[str] = frozenset()) -> Iterator[Code]:
+    """The statements as they were, with what the way back wants to know; without stores into `unread` arrays."""
+    for one in block.statements:
+        if isinstance(one, Let):
+            yield Line(one.name, one.text)
+        elif isinstance(one, Load):
+            yield Line(one.name, _place(one.array, one.index))
+        elif isinstance(one, Room):
+            yield _room(one.array, one.size)
+        elif isinstance(one, Store):
+            if one.array not in unread:
+                place = _place(one.array, one.index)
+                if id(one) in plan.undone:
+                    yield Line(plan.undone[id(one)], place)
+                yield Line(place, one.value.text, one.is_sum, one.array)
+        elif isinstance(one, For):
+            yield from _forward_loop(one, plan, unread)
+        else:
+            yield Fork(
+                one.test,
+                [*_forward(one.then, plan, unread), *(Line(merge.name, merge.then.text) for merge in one.merges)],
+                [
+                    *_forward(one.otherwise, plan, unread),
+                    *(Line(merge.name, merge.otherwise.text) for merge in one.merges),
+                ],
+            )
+
+
+def _forward_loop(one: For, plan: Plan, unread: frozenset[str]) -> Iterator[Code]:
+    kept, n = plan.loops[id(one)], counter(one)
+    yield from _counting(one)
+    body = _variable(one)
+    for carry in one.carries:
+        tape = f"{carry.name}_before"
+        yield Line(carry.name, carry.first.text)
+        # of numbers that no derivative is taken along, a list: they may be whole
+        yield _room(tape, count(one)) if carry.is_active else Line(tape, f"[{carry.first.text}] * {count(one)}")
+        body.append(Line(f"{tape}[{n}]", carry.name, array=tape))
+    for cell in kept.cells:
+        yield _room(cell.tape, count(one))
+        body.append(Line(f"{cell.tape}[{n}]", _place(cell.array, cell.index), array=cell.tape))
+    for whole in kept.wholes:
+        yield _room(whole.tape, f"({count(one)}) * ({whole.size})")
+        place = f"{whole.tape}[{n} * ({whole.size}) + place]"
+        body.append(Loop("place", f"range({whole.size})", [Line(place, f"{whole.array}[place]", array=whole.tape)]))
+    body += _forward(one.body, plan, unread)
+    body += _moves(one.carries)
+    yield Loop(n, f"range({count(one)})", body)
+
+
+def _moves(carries: tuple[Carry, ...]) -> Iterator[Code]:
+    """What is carried goes on to the next iteration, all at once."""
+    moved = [carry for carry in carries if carry.last.text != carry.name]
+    carried = {carry.name for carry in moved}
+    crossing = {carry.name for carry in moved if names(carry.last.text) & (carried - {carry.name})}
+    for carry in moved:
+        yield Line(f"{carry.name}_next" if carry.name in crossing else carry.name, carry.last.text)
+    for name in sorted(crossing):
+        yield Line(name, f"{name}_next")
+
+
+def _counting(one: For) -> Iterator[Code]:
+    """The number of iterations, for a loop that does not count from 0 itself."""
+    if counter(one) != one.variable:
+        yield Line(count(one), f"len(range({', '.join(one.bounds)}))")
+
+
+def _variable(one: For) -> list[Code]:
+    if counter(one) == one.variable:
+        return []
+    return [Line(one.variable, f"{one.bounds[0]} + {counter(one)} * ({one.bounds[2]})")]
+
+
+def _restored(kept: LoopPlan, n: str) -> Iterator[Code]:
+    """Arrays as they were before iteration n."""
+    for cell in reversed(kept.cells):
+        yield Line(_place(cell.array, cell.index), f"{cell.tape}[{n}]", array=cell.array)
+    for whole in kept.wholes:
+        place = f"{whole.tape}[{n} * ({whole.size}) + place]"
+        yield Loop("place", f"range({whole.size})", [Line(f"{whole.array}[place]", place, array=whole.array)])
+
+
+# ---- backwards ----
+
+
+class _Backward:
+    """A block read backwards: derivatives of the result along its values, as names that end in _bar.
+
+    `known` are names whose derivatives have a value already, to which more is added.
+    """
+
+    def __init__(self, plan: Plan, known: set[str]) -> None:
+        self.plan = plan
+        self.known = set(known)
+        self.lines: list[Code] = []
+
+    def add(self, operand: Operand, text: str) -> None:
+        """Add to the derivative along an operand."""
+        if operand.is_active and text != "0.0":
+            self.lines.append(Line(f"{operand.text}_bar", text, is_sum=operand.text in self.known))
+            self.known.add(operand.text)
+
+    def start(self, active: Iterable[str]) -> None:
+        """Let derivatives that have no value yet be 0, before blocks that may or may not add to them."""
+        for name in sorted({*active} - self.known):
+            self.lines.append(Line(f"{name}_bar", "0.0"))
+            self.known.add(name)
+
+    def block(self, block: Block) -> None:
+        self.lines += [_room(f"{one.array}_bar", one.size) for one in block.statements if isinstance(one, Room)]
+        for one in reversed(block.statements):
+            if isinstance(one, For):
+                self.loop(one)
+            elif isinstance(one, If):
+                self.fork(one)
+            elif isinstance(one, Store):
+                self.store(one)
+            elif isinstance(one, Load) and one.is_active and one.name in self.known:
+                array = _bar(one.array)
+                self.lines.append(Line(_place(array, one.index), f"{one.name}_bar", is_sum=True, array=array))
+            elif isinstance(one, Let) and one.name in self.known:
+                is_guarded = one.name in self.plan.guarded
+                for operand, text in rules.slopes(one, f"{one.name}_bar", is_guarded=is_guarded):
+                    self.add(operand, text)
+
+    def store(self, one: Store) -> None:
+        array = _bar(one.array)
+        self.add(one.value, _place(array, one.index))
+        if not one.is_sum:
+            self.lines.append(Line(_place(array, one.index), "0.0", array=array))
+        if id(one) in self.plan.undone:
+            self.lines.append(Line(_place(one.array, one.index), self.plan.undone[id(one)], array=one.array))
+
+    def fork(self, one: If) -> None:
+        merges = [merge for merge in one.merges if merge.is_active and merge.name in self.known]
+        ends = ([merge.then for merge in merges], [merge.otherwise for merge in merges])
+        blocks = (one.then, one.otherwise)
+        self.start(name for block, last in zip(blocks, ends, strict=True) for name in used_inside(block, last))
+        ways = []
+        for block, last in zip(blocks, ends, strict=True):
+            inner = _Backward(self.plan, self.known)
+            inner.lines += _forward(block, self.plan)
+            for merge, end in zip(merges, last, strict=True):
+                inner.add(end, f"{merge.name}_bar")
+            inner.block(block)
+            ways.append(inner.lines)
+        self.lines.append(Fork(one.test, ways[0], ways[1]))
+
+    def loop(self, one: For) -> None:
+        kept, n = self.plan.loops[id(one)], counter(one)
+        carries = [carry for carry in one.carries if carry.is_active]
+        self.start({carry.name for carry in carries} | used_inside(one.body, [carry.last for carry in carries]))
+        inner = _Backward(self.plan, self.known)
+        inner.lines += _variable(one)
+        inner.lines += [Line(carry.name, f"{carry.name}_before[{n}]") for carry in one.carries]
+        inner.lines += _restored(kept, n)
+        inner.lines += _forward(one.body, self.plan, kept.unread)
+        for carry in carries:
+            inner.lines.append(Line(f"{carry.name}_end_bar", f"{carry.name}_bar"))
+            inner.lines.append(Line(f"{carry.name}_bar", "0.0"))
+        for carry in carries:
+            inner.add(carry.last, f"{carry.name}_end_bar")
+        inner.block(one.body)
+        inner.lines += _restored(kept, n)
+        self.lines.append(Loop(n, f"range({count(one)} - 1, -1, -1)", inner.lines))
+        for carry in carries:
+            self.add(carry.first, f"{carry.name}_bar")
+
+
+def _room(array: str, size: str) -> Line:
+    return Line(array, f"zeros({size}, like=x)")
+
+
+def _place(array: str, index: str) -> str:
+    return f"{array}[{index}]" if index else array
+
+
+def _bar(array: str) -> str:
+    """x_bar of x, theta_bar.mean of theta.mean."""
+    owner, _, name = array.partition(".")
+    return f"{owner}_bar.{name}" if name else f"{owner}_bar"

@@ -1,0 +1,168 @@
+"""What is known while a function is lowered: values by name, blocks within blocks, and loads that are shared."""
+
+import ast
+import builtins
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastebm.adjoint.statements import Block, Let, Load, Operand, Statement
+from fastebm.adjoint.syntax import CannotReverse, Function
+from fastebm.lanes.primitives import WORDS
+
+_MOST_STATEMENTS = 20_000
+_RESERVED = {"x", "x_bar", "theta", "theta_bar", "data", "weight", "zeros", "damped", "inf", "nan", *WORDS}
+_ENDS = ("_bar", "_before", "_end", "_next", "_count", "_counts")  # of names that the way back makes
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number: a name, a literal, or an expression of what is not active."""
+
+    text: str
+    is_active: bool = False
+
+
+@dataclass(frozen=True)
+class Array:
+    """Numbers by index: lengths of its axes as texts, and the indices given so far.
+
+    `kind` is "x", "theta", "data", or "room" for one that the function made and may write to.
+    """
+
+    name: str
+    kind: str
+    sizes: tuple[str, ...]
+    indices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """Theta, or the data behind it: arrays and numbers by name."""
+
+    name: str
+    kind: str
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A Python object: a function, a module, a text."""
+
+    value: Any
+
+
+Value = Scalar | Array | Record | Thing | Function | tuple[Any, ...]
+
+
+class Scopes:
+    """Blocks within blocks, whose names are all different.
+
+    Parameters
+    ----------
+    wrt : the kind of array that is active: "x" or "theta".
+    data : arrays of the function's surroundings that are data of the energy, by id.
+    """
+
+    def __init__(self, wrt: str, data: Mapping[int, Array]) -> None:
+        self.wrt = wrt
+        self.data = data
+        self.constants: dict[str, Any] = {}
+        self.top = Block()
+        self._taken = set(_RESERVED)
+        self._blocks = [self.top]
+        self._loads: list[dict[tuple[str, str], Scalar]] = [{}]
+        self._depths: dict[str, int] = {}
+        self._n_statements = 0
+
+    def fresh(self, hint: str) -> str:
+        """A name that nothing has yet, defined in the block at hand."""
+        hint = f"{hint}_" if hint.endswith(_ENDS) else hint
+        name, n = hint, 1
+        while name in self._taken or hasattr(builtins, name):
+            name, n = f"{hint}_{n}", n + 1
+        self._taken.add(name)
+        self._depths[name] = len(self._blocks) - 1
+        return name
+
+    def constant(self, value: Any, hint: str) -> str:
+        """A name by which the finished function knows a Python object."""
+        for name, known in (WORDS | self.constants).items():
+            if known is value:
+                return name
+        name = self.fresh(hint)
+        self._depths[name] = 0
+        self.constants[name] = value
+        return name
+
+    def emit(self, statement: Statement) -> None:
+        self._n_statements += 1
+        if self._n_statements > _MOST_STATEMENTS:
+            raise CannotReverse("its length", None)
+        self._blocks[-1].statements.append(statement)
+
+    def let(self, hint: str, text: str, operation: str = "", *operands: Scalar) -> Scalar:
+        """A new name for one operation."""
+        made = Let(self.fresh(hint), text, operation, tuple(Operand(one.text, one.is_active) for one in operands))
+        self.emit(made)
+        return Scalar(made.name, made.is_active)
+
+    @contextmanager
+    def inner(self) -> Iterator[Block]:
+        """A block of its own for the statements to come."""
+        block = Block()
+        self._blocks.append(block)
+        self._loads.append({})
+        try:
+            yield block
+        finally:
+            self._blocks.pop()
+            self._loads.pop()
+
+    @contextmanager
+    def inside(self, *names: str) -> Iterator[None]:
+        """Names of the block around, which change from one iteration of the block at hand to the next."""
+        depths = {name: self._depths[name] for name in names}
+        self._depths.update(dict.fromkeys(names, len(self._blocks) - 1))
+        yield
+        self._depths.update(depths)
+
+    def element(self, array: Array, index: str) -> Scalar | Array:
+        """array[index]: an array with an axis less, or a number."""
+        indices = (*array.indices, index)
+        if len(indices) < len(array.sizes):
+            return Array(array.name, array.kind, array.sizes, indices)
+        text = ", ".join(indices)
+        hint = f"{array.name.replace('.', '_')}_{_word(text)}"
+        if array.kind == "room":  # others may write to it before it is read again
+            name = self.fresh(hint)
+            self.emit(Load(name, array.name, text, is_active=True))
+            return Scalar(name, is_active=True)
+        return self._load(array.name, text, hint, is_active=array.kind == self.wrt)
+
+    def parameter(self, record: Record, name: str) -> Scalar:
+        """A number of theta or of the data."""
+        return self._load(f"{record.name}.{name}", "", f"{record.name}_{name}", is_active=record.kind == self.wrt)
+
+    def _load(self, array: str, index: str, hint: str, *, is_active: bool) -> Scalar:
+        """What nobody writes to is loaded once, in the outermost block that knows the index."""
+        for known in self._loads:
+            if (array, index) in known:
+                return known[array, index]
+        depth = self._home(index)
+        name = self.fresh(hint)
+        self._depths[name] = depth
+        self._blocks[depth].statements.append(Load(name, array, index, is_active))
+        self._loads[depth][array, index] = Scalar(name, is_active)
+        return Scalar(name, is_active)
+
+    def _home(self, text: str) -> int:
+        """The outermost block in which all names of the text have their value."""
+        names = [node.id for node in ast.walk(ast.parse(text or "()", mode="eval")) if isinstance(node, ast.Name)]
+        return max((self._depths.get(name, 0) for name in names), default=0)
+
+
+def _word(text: str) -> str:
+    """A text as a part of a name."""
+    return "".join(letter if letter.isalnum() else "_" for letter in text).strip("_")[:12] or "i"
