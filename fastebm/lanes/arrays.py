@@ -41,17 +41,23 @@ class OwnedLanes(LaneArray):
     """Lanes in memory of their own."""
 
 
+class WritableLanes(LaneArray):
+    """Lanes in memory that somebody else keeps, and lets be written to."""
+
+
 class LaneIterator(types.SimpleIteratorType):  # type: ignore[misc]
     def __init__(self, array: LaneArray) -> None:
         super().__init__(f"iterator of {array.name}", LANE)
         self.array = array
 
 
-LANE_VIEW, OWNED_LANES = LaneView("lanes"), OwnedLanes("own lanes")
+LANE_VIEW, OWNED_LANES, WRITABLE_LANES = LaneView("lanes"), OwnedLanes("own lanes"), WritableLanes("writable lanes")
+_WRITABLE = (OwnedLanes, WritableLanes)
 _FIELDS = [("data", types.CPointer(types.float64)), ("step", types.intp), ("size", types.intp)]
 
 
 @register_model(LaneView)
+@register_model(WritableLanes)
 class _ViewModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _FIELDS)
@@ -73,19 +79,40 @@ def _struct(context: Any, builder: Any, kind: Any, value: Any = None) -> Any:
     return cgutils.create_struct_proxy(kind)(context, builder, value=value)
 
 
+def _view_of_tile(kind: LaneArray) -> Any:
+    @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+    def view_of_tile(_context: Any, x: Any, l: Any, size: Any) -> Any:
+        """The lanes of columns l to l + LANES of a tile x (dim, width); `size` is dim, as a constant."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            tile = context.make_array(signature.args[0])(context, builder, arguments[0])
+            view = _struct(context, builder, kind)
+            view.data = builder.gep(tile.data, [arguments[1]])
+            view.step = cgutils.unpack_tuple(builder, tile.shape)[1]
+            view.size = arguments[2]
+            return view._getvalue()
+
+        return kind(x, types.intp, types.intp), generate
+
+    return view_of_tile
+
+
+lanes_of, writable_lanes_of = _view_of_tile(LANE_VIEW), _view_of_tile(WRITABLE_LANES)
+
+
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
-def lanes_of(_context: Any, x: Any, l: Any, size: Any) -> Any:
-    """The lanes of columns l to l + LANES of a tile x (dim, width); `size` is dim, as a constant."""
+def part_of_lanes(_context: Any, lanes: Any, start: Any, size: Any) -> Any:
+    """Some of the lanes of an array, which keeps the memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        tile = context.make_array(signature.args[0])(context, builder, arguments[0])
-        view = _struct(context, builder, LANE_VIEW)
-        view.data = builder.gep(tile.data, [arguments[1]])
-        view.step = cgutils.unpack_tuple(builder, tile.shape)[1]
+        whole = _struct(context, builder, signature.args[0], arguments[0])
+        view = _struct(context, builder, WRITABLE_LANES)
+        view.data = builder.gep(whole.data, [builder.mul(arguments[1], whole.step)])
+        view.step = whole.step
         view.size = arguments[2]
         return view._getvalue()
 
-    return LANE_VIEW(x, types.intp, types.intp), generate
+    return WRITABLE_LANES(lanes, types.intp, types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -134,12 +161,13 @@ def _getitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 def _type_setitem(_context: Any) -> Any:
     def typer(array: Any, i: Any, value: Any) -> Any:
         is_number = isinstance(value, (LaneLike, types.Number, types.Boolean))
-        return types.none if isinstance(array, OwnedLanes) and isinstance(i, _INDEX) and is_number else None
+        return types.none if isinstance(array, _WRITABLE) and isinstance(i, _INDEX) and is_number else None
 
     return typer
 
 
 @lower_builtin(operator.setitem, OwnedLanes, types.Any, types.Any)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.setitem, WritableLanes, types.Any, types.Any)  # type: ignore[untyped-decorator]
 def _setitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     kind, index_kind, value_kind = signature.args
     array = _struct(context, builder, kind, arguments[0])
