@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastebm._compile import inlined
 from fastebm.adjoint import rules
 from fastebm.adjoint.bodies import Body
 from fastebm.adjoint.lines import needed, written
@@ -62,12 +63,13 @@ def adjoint_of(
     result = Body(scopes, body.function, env).result()
     if not isinstance(result, Scalar):
         raise CannotReverse("a result that is not one number", function.__code__.co_firstlineno)
+    shapes = {f"theta.{name}": shape for name, shape in (theta or {}).items()}
     outputs = frozenset({"x_bar"} if wrt == "x" else {f"theta_bar.{name}" for name in theta or ()})
-    lines, _ = needed(reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight"), outputs)
+    lines, _ = needed(reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight", shapes), outputs)
     head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
     text = ast.unparse(ast.parse("\n".join([head, *(written(lines) if lines else ["    pass"])])))
     namespace: dict[str, Any] = {
-        **WORDS, "zeros": zeros, "damped": rules.damped, "inf": np.inf, "nan": np.nan, **scopes.constants
+        **WORDS, "zeros": zeros, "damped": inlined(rules.damped), "wrapped": inlined(rules.wrapped), "inf": np.inf, "nan": np.nan, **scopes.constants
     }
     exec(compile(text, f"<adjoint of {function.__name__}>", "exec"), namespace)
     return Adjoint(text, namespace[head[4 : head.index("(")]])

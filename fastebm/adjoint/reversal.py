@@ -9,7 +9,8 @@ References
 A. Griewank and A. Walther (2008), Evaluating Derivatives, doi:10.1137/1.9780898717761 (chapters 3 and 12).
 """
 
-from collections.abc import Iterable, Iterator
+import ast
+from collections.abc import Iterable, Iterator, Mapping
 
 from fastebm.adjoint import rules
 from fastebm.adjoint.lines import Code, Fork, Line, Loop, names
@@ -17,10 +18,10 @@ from fastebm.adjoint.plans import LoopPlan, Plan, count, counter, plan_of, used_
 from fastebm.adjoint.statements import Block, Carry, For, If, Let, Load, Operand, Room, Store
 
 
-def reversed_lines(block: Block, result: Operand, seed: str) -> list[Code]:
-    """The lines that add seed * d result / d x to x_bar, or to theta_bar."""
+def reversed_lines(block: Block, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Code]:
+    """The lines that add seed * d result / d x to x_bar, or to theta_bar, whose parts have these shapes."""
     plan = plan_of(block)
-    backward = _Backward(plan, set())
+    backward = _Backward(plan, shapes, set())
     backward.add(result, seed)
     backward.block(block)
     return [*_forward(block, plan), *backward.lines]
@@ -120,8 +121,9 @@ class _Backward:
     `known` are names whose derivatives have a value already, to which more is added.
     """
 
-    def __init__(self, plan: Plan, known: set[str]) -> None:
+    def __init__(self, plan: Plan, shapes: Mapping[str, tuple[int, ...]], known: set[str]) -> None:
         self.plan = plan
+        self.shapes = shapes
         self.known = set(known)
         self.lines: list[Code] = []
 
@@ -148,11 +150,25 @@ class _Backward:
                 self.store(one)
             elif isinstance(one, Load) and one.is_active and one.name in self.known:
                 array = _bar(one.array)
-                self.lines.append(Line(_place(array, one.index), f"{one.name}_bar", is_sum=True, array=array))
+                self.lines.append(Line(self.place(one), f"{one.name}_bar", is_sum=True, array=array))
             elif isinstance(one, Let) and one.name in self.known:
                 is_guarded = one.name in self.plan.guarded
                 for operand, text in rules.slopes(one, f"{one.name}_bar", is_guarded=is_guarded):
                     self.add(operand, text)
+
+    def place(self, one: Load) -> str:
+        """Where the derivative along an element stands; that along a part of theta in a row, whatever its shape."""
+        shape = self.shapes.get(one.array)
+        if shape is None or len(shape) == 1:
+            return _place(_bar(one.array), one.index)
+        if shape == ():
+            return f"{_bar(one.array)}[0]"
+        indices = ast.parse(f"({one.index},)", mode="eval").body
+        assert isinstance(indices, ast.Tuple)
+        row = "0"
+        for index, size in zip(indices.elts, shape, strict=True):
+            row = f"({row}) * {size} + wrapped({ast.unparse(index)}, {size})"
+        return f"{_bar(one.array)}[{row}]"
 
     def store(self, one: Store) -> None:
         array = _bar(one.array)
@@ -169,7 +185,7 @@ class _Backward:
         self.start(name for block, last in zip(blocks, ends, strict=True) for name in used_inside(block, last))
         ways = []
         for block, last in zip(blocks, ends, strict=True):
-            inner = _Backward(self.plan, self.known)
+            inner = _Backward(self.plan, self.shapes, self.known)
             inner.lines += _forward(block, self.plan)
             for merge, end in zip(merges, last, strict=True):
                 inner.add(end, f"{merge.name}_bar")
@@ -181,7 +197,7 @@ class _Backward:
         kept, n = self.plan.loops[id(one)], counter(one)
         carries = [carry for carry in one.carries if carry.is_active]
         self.start({carry.name for carry in carries} | used_inside(one.body, [carry.last for carry in carries]))
-        inner = _Backward(self.plan, self.known)
+        inner = _Backward(self.plan, self.shapes, self.known)
         inner.lines += _variable(one)
         inner.lines += [Line(carry.name, f"{carry.name}_before[{n}]") for carry in one.carries]
         inner.lines += _restored(kept, n)

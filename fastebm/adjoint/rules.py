@@ -21,6 +21,11 @@ def damped(bar: float, slope: float) -> float:
     return where(bar == 0.0, 0.0, bar * slope)  # type: ignore[no-any-return]
 
 
+def wrapped(index: int, size: int) -> int:
+    """An index that may count from the end, from the start."""
+    return index + size if index < 0 else index
+
+
 def slopes(let: Let, bar: str, *, is_guarded: bool) -> Iterator[tuple[Operand, str]]:
     """Active operands with what is to be added to the derivatives along them."""
     for place, operand in enumerate(let.operands):

@@ -1,14 +1,18 @@
 """The tile function around a user's scalar function: a loop over lanes, LANES columns of the tile at a time."""
 
-from collections.abc import Callable
+import math
+from collections import namedtuple
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numba
 from numba import types
 from numba.core import errors
 from numba.extending import overload
 
-from fastebm.lanes.arrays import lanes_of
-from fastebm.lanes.lane import LaneLike, as_lane, store_row
+from fastebm._compile import FLAGS, inlined_checking_indices
+from fastebm.lanes.arrays import lanes_of, own_lanes, part_of_lanes, writable_lanes_of
+from fastebm.lanes.lane import LaneLike, as_lane, lane_sum, load_row, store, store_row
 from fastebm.tiles import LANES
 
 
@@ -25,6 +29,49 @@ def tile_energy_of(call: Any, unpack: Any, dim: int) -> Callable[..., Any]:
 
 def _one_lane(value: Any) -> Any:
     return value
+
+
+def tile_grad_of(adjoint: Any, unpack: Any, dim: int) -> Callable[..., Any]:
+    """The tile function of an adjoint along x: (x, theta, data, x_bar, weight)."""
+    user = inlined_checking_indices(adjoint)
+
+    def tile_grad(x: Any, packed: Any, out: Any) -> None:
+        theta, data = unpack(packed)
+        for l in range(0, x.shape[1], LANES):
+            for i in range(dim):
+                store(out, i, l, as_lane(0.0))
+            user(lanes_of(x, l, dim), theta, data, writable_lanes_of(out, l, dim), as_lane(1.0))
+
+    return tile_grad
+
+
+def tile_grad_theta_of(adjoint: Any, unpack: Any, dim: int, shapes: Mapping[str, tuple[int, ...]]) -> Callable[..., Any]:
+    """The tile function of an adjoint along theta: (x, theta, data, theta_bar, weight); sums over columns by halves."""
+    user = inlined_checking_indices(adjoint)
+    n_params = sum(math.prod(shape) for shape in shapes.values())
+    parts = _bars_by_name(shapes)
+
+    def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+        theta, data = unpack(packed)
+        bars = own_lanes(n_params)
+        theta_bar = parts(bars)
+        for l in range(0, x.shape[1], LANES):
+            user(lanes_of(x, l, dim), theta, data, theta_bar, load_row(weights, l))
+        for k in range(n_params):
+            out[k] += lane_sum(bars[k])
+
+    return tile_grad_theta
+
+
+def _bars_by_name(shapes: Mapping[str, tuple[int, ...]]) -> Any:
+    """Compiled function of lanes that gives the parts of theta_bar by name, each in a row."""
+    start, parts = 0, []
+    for shape in shapes.values():
+        parts.append(f"part_of_lanes(bars, {start}, {math.prod(shape)})")
+        start += math.prod(shape)
+    scope: dict[str, Any] = {"theta_bar": namedtuple("theta_bar", list(shapes)), "part_of_lanes": part_of_lanes}
+    exec(f"def by_name(bars):\n    return theta_bar({', '.join(parts)})", scope)
+    return numba.njit(no_cpython_wrapper=True, forceinline=True, **FLAGS)(scope["by_name"])
 
 
 @overload(_one_lane, strict=False)  # type: ignore[untyped-decorator]

@@ -116,8 +116,9 @@ def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped
     scratch = np.empty(2 * dim * width)
     for start in range(first, last, width):
         n = min(width, last - start)
-        x = scratch[: dim * n].reshape((dim, n))
-        g = scratch[dim * width : dim * (width + n)].reshape((dim, n))
+        n_columns = -(-n // LANES) * LANES
+        x = scratch[: dim * n_columns].reshape((dim, n_columns))
+        g = scratch[dim * width : dim * (width + n_columns)].reshape((dim, n_columns))
         _fill(x, X, start, n)
         grad(x, packed, g)
         for l in range(n):
@@ -129,19 +130,23 @@ def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped
 def _add_grad_theta(grad_theta, packed, X, weights, out, first, last, width):  # type: ignore[no-untyped-def]
     """out += sum of weights[n] dE/dtheta at X[n] for n from first to last, in that order."""
     dim = X.shape[1]
-    scratch = np.empty(dim * width)
+    scratch, weighted = np.empty(dim * width), np.empty(width)
     for start in range(first, last, width):
         n = min(width, last - start)
-        x = scratch[: dim * n].reshape((dim, n))
+        n_columns = -(-n // LANES) * LANES
+        x = scratch[: dim * n_columns].reshape((dim, n_columns))
         _fill(x, X, start, n)
-        grad_theta(x, packed, weights[start : start + n], out)
+        for l in range(n_columns):
+            weighted[l] = weights[start + l] if l < n else 0.0
+        grad_theta(x, packed, weighted[:n_columns], out)
 
 
 @compiled(types.void(GRAD_THETA, VECTOR, TILE, TILE, types.intp, types.intp))
 def _grad_thetas(grad_theta, packed, X, out, first, last):  # type: ignore[no-untyped-def]
     """out[first:last] = dE/dtheta at X[first:last], (n, n_params); a tile for each point."""
-    one = np.ones(1)
-    x = np.empty((X.shape[1], 1))
+    one = np.zeros(LANES)
+    one[0] = 1.0
+    x = np.empty((X.shape[1], LANES))
     for row in range(first, last):
         _fill(x, X, row, 1)
         out[row, :] = 0.0

@@ -348,6 +348,24 @@ def count(_context: Any, counts: Any, l: Any, _mask: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def lane_sum(_context: Any, _lane: Any) -> Any:
+    """The sum of the numbers of a lane: the two halves, their halves, and so on; always in the same order."""
+
+    def generate(_context: Any, builder: Any, _face: Any, arguments: Any) -> Any:
+        lane, n = arguments[0], LANES
+        while n > 1:
+            n //= 2
+            halves = [
+                builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(ir.IntType(32), n), [*range(first, first + n)]))
+                for first in (0, n)
+            ]
+            lane = builder.fadd(*halves)
+        return builder.extract_element(lane, ir.IntType(32)(0))
+
+    return types.float64(LANE), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def is_any(_context: Any, _mask: Any) -> Any:
     """Whether a mask is true for some chain."""
 
