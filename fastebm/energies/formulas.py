@@ -62,6 +62,7 @@ def _program(
     grad_theta: Compiled | None,
 ) -> Program:
     """One program for all energies of a form, so that they share compiled code."""
+    from fastebm.energies.derived import makers
     from fastebm.energies.lane_code import tile_energy_of  # number types take a tenth of Numba's own import time
     from fastebm.energies.scalar_code import ScalarCode
 
@@ -74,7 +75,6 @@ def _program(
         function.__name__,
         f"{name} {dim} {shapes} {data_shapes}",
         lambda: tile_energy_of(code.call, code.unpack, dim),
-        code.grad,
-        code.grad_theta,
+        *makers(code, function, dict(shapes), {}, {key: shape for key, (_, shape) in data_shapes}, function.__name__),
     )
     return replace(program, grad=grad or program.grad, grad_theta=grad_theta or program.grad_theta)

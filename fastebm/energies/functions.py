@@ -95,6 +95,7 @@ class FunctionEnergy(Energy):
         grad: Function | None,
         grad_theta: Function | None,
     ) -> None:
+        from fastebm.energies.derived import makers
         from fastebm.energies.lane_code import tile_energy_of  # number types take a tenth of Numba's own import time
         from fastebm.energies.scalar_code import ScalarCode
 
@@ -108,6 +109,7 @@ class FunctionEnergy(Energy):
         slopes = dict(zip(written, lifted_given, strict=True))
         shapes = {} if theta is None else {key: value.shape for key, value in theta.items()}
         code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
+        derived = makers(code, frozen[0], None if theta is None else shapes, data.arrays, {}, name)
         digest = sources.fingerprint([lifted, *lifted_given])
         packed = data.packed()
         start = np.concatenate([*(value.ravel() for value in (theta or {}).values()), packed])
@@ -118,10 +120,12 @@ class FunctionEnergy(Energy):
             name,
             None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}",
             lambda: tile_energy_of(code.call, code.unpack, dim),
-            code.given_grad(slopes["grad"]) if grad is not None else code.grad,
-            code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else code.grad_theta,
+            code.given_grad(slopes["grad"]) if grad is not None else derived[0],
+            code.given_grad_theta(slopes["grad_theta"]) if grad_theta is not None else derived[1],
             source=function,
             slow_energy=code.energy,
+            slow_grad=code.grad,
+            slow_grad_theta=code.grad_theta,
             is_right=lambda compiled: known.agree(compiled, start),
         )
         super().__init__(program, theta or {}, packed, name=name)

@@ -60,6 +60,8 @@ def build(
     grad_theta: Callable[[], Callable[..., Any]],
     source: Callable[..., Any] | None = None,
     slow_energy: Callable[[], Callable[..., Any]] | None = None,
+    slow_grad: Callable[[], Callable[..., Any]] | None = None,
+    slow_grad_theta: Callable[[], Callable[..., Any]] | None = None,
     is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
 ) -> Program:
     """A program from three makers of tile functions, which are called when first needed.
@@ -77,8 +79,8 @@ def build(
     return Program(
         dim, n_params, n_packed, key,
         lazy("energy", energy, ENERGY_SIGNATURE, fallback=slow_energy, is_right=is_right),
-        lazy("grad", grad, GRAD_SIGNATURE),
-        lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE),
+        lazy("grad", grad, GRAD_SIGNATURE, fallback=slow_grad),
+        lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE, fallback=slow_grad_theta),
     )
 
 
