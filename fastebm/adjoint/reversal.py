@@ -86,9 +86,10 @@ def _moves(carries: tuple[Carry, ...]) -> Iterator[Code]:
     carried = {carry.name for carry in moved}
     crossing = {carry.name for carry in moved if names(carry.last.text) & (carried - {carry.name})}
     for carry in moved:
-        yield Line(f"{carry.name}_next" if carry.name in crossing else carry.name, carry.last.text)
-    for name in sorted(crossing):
-        yield Line(name, f"{name}_next")
+        if carry.name in crossing:
+            yield Line(f"{carry.name}_next", carry.last.text)
+    for carry in moved:
+        yield Line(carry.name, f"{carry.name}_next" if carry.name in crossing else carry.last.text)
 
 
 def _counting(one: For) -> Iterator[Code]:
