@@ -9,7 +9,6 @@ can come back. Here the file's name is a digest of everything that the machine c
 import contextlib
 import functools
 import hashlib
-import inspect
 import itertools
 import json
 import linecache
@@ -159,7 +158,8 @@ class Compiled:
         warn(
             f"{self.name} is computed chain by chain, several times slower, since at "
             f"{_place(source, refusal.line, refusal.text)} {refusal.reason}; "
-            "write eb.where(condition, yes, no), or a loop over indices that do not depend on x."
+            "write eb.where(condition, yes, no) for a branch, eb.zeros(n, like=x) for an array of temporaries, or a "
+            "loop over indices that do not depend on x."
         )
         return slower
 
@@ -324,7 +324,7 @@ def _line(fault: Exception, function: Callable[..., Any]) -> int | None:
     """The line that the report is about, counted from the function's first; None if the report names none."""
     code = function.__code__
     text, _, raised_from = re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")
-    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", raised_from)
+    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", text + raised_from)
     name = os.path.basename(code.co_filename)
     lines = [int(line) for file, line in places if os.path.basename(file) == name]
     return lines[0] - code.co_firstlineno if lines else None  # the innermost, perhaps of a helper
@@ -357,10 +357,15 @@ def _reason(text: str) -> str:
     patterns = (
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
-        (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"fastebm: ([^\n]+)", "{0}"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
+        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"No implementation of function Function\((\w+)\)[^\n]+\s+>>> <[^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"Unknown attribute '(\w+)' of type (?:own )?lanes", "{0!r} takes x as a whole"),
+        (r"Unknown attribute '(\w+)' of type Lane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"Unknown attribute '(\w+)' of type Module\(<module '([\w.]+)'", "{1}.{0} is not known in compiled code"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
+        (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
         (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),
     )

@@ -24,6 +24,7 @@ from fastebm.tiles import LANES
 
 TABLE = np.arange(9.0).reshape(3, 3) - 2.5
 COUNTS = np.array([2, 0, 1])
+LEVEL, COUNT = np.array(0.7), np.array(3)
 MATRIX = np.array([[1.0, 0.4, -0.3], [0.2, 2.0, 0.6], [0.0, -1.0, 3.0]])
 THETA = {"k": 1.7, "b": np.array([0.3, -1.2, 0.8]), "W": MATRIX}
 HOSTILE = [math.nan, math.inf, -math.inf, 1e308, -1e308, 1e-320, -0.0, 0.0, 1.0, -1.0, 0.5, 3e5, 1e17]
@@ -144,6 +145,11 @@ PROGRAMS = {
     "parts of tuples": lambda x, theta: (x[0], x[1])[0] * (1.0, 2.0)[1],
     "conversions": lambda x, theta: float(x[0]) + float(2) * x[1] + bool(1) * x[2],
     "sizes": lambda x, theta: x[0] * len(x) + x.size * x[1] - x.shape[0] * x[2] + theta.W.shape[1],
+    "NumPy's names of operators": lambda x, theta: (
+        np.add(x[0], 1) - np.multiply(x[1], theta.k) + np.subtract(2.0, x[2]) + np.divide(x[0], 3.0) + np.negative(x[1])
+        + np.less(x[0], 0.3) * x[1] + np.greater_equal(x[0], 0.3) * x[2] + np.logical_not(np.equal(x[0], x[1]))
+    ),
+    "a number in an array": lambda x, theta: LEVEL * x[0] - COUNT * x[1],
     "a lambda": lambda x, theta: (lambda a: a + 1.0)(x[0]) * x[1],
     "double loop": double_loop, "reversed loop": reversed_loop, "branches on numbers": branches_on_numbers,
     "temporaries": temporaries, "iteration": iteration, "accumulated by choice": accumulated_by_choice,
@@ -268,6 +274,18 @@ def with_range(x):
     return total
 
 
+def with_print(x):
+    print(x[0])
+    return x[0]
+
+
+def with_array(x):
+    squares = np.zeros(3)
+    for i in range(3):
+        squares[i] = x[i] ** 2
+    return squares[0] - squares[2]
+
+
 BRANCHING = {
     "if": (with_return, "if x[0] > 0.3:"),
     "ternary": (lambda x: x[0] ** 2 if x[1] > 0.0 else x[2], "x[1] > 0.0"),
@@ -280,6 +298,13 @@ BRANCHING = {
     "index": (lambda x: TABLE[1, int(abs(x[0])) % 3] * x[1], "TABLE[1"),
     "while": (with_while, "while a < 2.0:"),
     "range": (with_range, "range(int(abs(x[0])) + 1)"),
+    "in": (lambda x: 1.0 * (x[0] in (0.5, 1.0)) + x[1], ""),
+    "print": (with_print, "print(x[0])"),
+    "a function of single numbers": (lambda x: math.gamma(1.5 + x[0] ** 2) + np.cbrt(x[1]), "math.gamma"),
+    "an attribute of single numbers": (lambda x: x[0].real + x[1], "x[0].real"),
+    "a conversion": (lambda x: np.float32(1.0) * np.float64(x[0]), "np.float64(x[0])"),
+    "an array of single numbers": (with_array, "squares[i] = x[i] ** 2"),
+    "the smallest": (lambda x: min(x) + x[0], "min(x)"),
 }
 
 
@@ -299,7 +324,18 @@ def test_what_hangs_on_one_chain_is_right_and_said_once(name):
     assert "chain by chain" in message
     assert "eb.where" in message
     assert text in message
-    assert re.search(rf"{re.escape(__file__)}, line \d+ \(", message)
+    assert re.search(rf"{re.escape(__file__)}, line \d+", message)
+
+
+def test_an_assertion_about_x():
+    """Typed in, since pytest rewrites the assertions of its own files."""
+    scope = {}
+    exec("def bounded(x):\n    assert x[0] < 9.0\n    return x[0] + float(x[1] > 0.0)", scope)
+    E = eb.energy(2)(scope["bounded"])
+    with pytest.warns(eb.FastebmWarning, match=r"<string>, line 2 a condition needs the value of one chain"):
+        assert E.energy([[1.0, 2.0], [1.0, -2.0]]).tolist() == [2.0, 1.0]
+    with pytest.raises(AssertionError):
+        E.energy([9.5, 0.0])
 
 
 def with_try(x):
@@ -319,6 +355,8 @@ def with_slice(x):
     (lambda x: np.sum(x**2), ["'pow' takes x as a whole"]),
     (lambda x: (x + 1.0)[0], ["'add' takes x as a whole"]),
     (lambda x: sum(v * v for v in x), ["yield"]),
+    (lambda x: x.sum(), ["'sum' takes x as a whole"]),
+    (lambda x: math.fsum([x[0], x[1]]), ["math.fsum is not known in compiled code"]),
     (with_try, ["ZeroDivisionError"]),
 ])
 def test_what_is_not_scalar_code_is_refused_with_a_loop_as_the_remedy(function, words):
