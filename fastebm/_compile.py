@@ -6,6 +6,7 @@ calls. Numba's own disk cache is not used: it keys neither on flags nor on edits
 can come back. Here the file's name is a digest of everything that the machine code depends on.
 """
 
+import builtins
 import contextlib
 import functools
 import hashlib
@@ -354,7 +355,9 @@ def _place(function: Callable[..., Any], line: int | None, text: str | None = No
 
 def _reason(text: str) -> str:
     """The one line of Numba's report that tells a user what is wrong."""
+    words = "|".join(word for word in dir(builtins) if word.islower())
     patterns = (
+        (rf"Untyped global name '({words})'", "{0!r} is not known in compiled code"),
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"fastebm: ([^\n]+)", "{0}"),

@@ -370,6 +370,7 @@ def with_slice(x):
     (lambda x: sum(v * v for v in x), ["yield"]),
     (lambda x: x.sum(), ["'sum' takes x as a whole"]),
     (lambda x: math.fsum([x[0], x[1]]), ["math.fsum is not known in compiled code"]),
+    (lambda x: 1.0 * any([x[0] > 0.0, x[1] > 0.0]), ["'any' is not known in compiled code"]),
     (with_try, ["ZeroDivisionError"]),
 ])
 def test_what_is_not_scalar_code_is_refused_with_a_loop_as_the_remedy(function, words):
