@@ -6,13 +6,13 @@ calls. Numba's own disk cache is not used: it keys neither on flags nor on edits
 can come back. Here the file's name is a digest of everything that the machine code depends on.
 """
 
+import builtins
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
-import inspect
 import itertools
 import json
+import linecache
 import logging
 import os
 import pickle
@@ -20,12 +20,13 @@ import re
 import secrets
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import llvmlite
 import numba
+import numpy as np
 from numba import types
 from numba.core import errors
 from numba.core.bytecode import FunctionIdentity
@@ -33,6 +34,7 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
+from fastebm import _edits
 from fastebm._checks import warn
 
 logger = logging.getLogger("fastebm")
@@ -58,7 +60,6 @@ ENERGY = types.FunctionType(ENERGY_SIGNATURE)
 GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 
-_IMPORTED = time.time()
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
@@ -76,9 +77,13 @@ class EnergyCompileError(TypeError):
 
 
 class Refusal(NamedTuple):
-    """Why a source cannot be compiled for lanes, and at which of its lines, counted from its first; None if unknown."""
+    """Why a source cannot be compiled for lanes.
+
+    `line` is counted from the function's first, None if it is not known; `text` is what stands there.
+    """
 
     line: int | None
+    text: str
     reason: str
 
 
@@ -135,13 +140,14 @@ class Compiled:
             try:
                 built = self._built(self.make)
             except errors.NumbaError as fault:
-                refusal = Refusal(_line(fault, source), _reason(_plain(fault)))
+                line = _line(fault, source)
+                refusal = Refusal(line, _text(source, line), _reason(_plain(fault)))
                 if NEEDS_ONE_CHAIN not in refusal.reason:
                     raise
             else:
                 if self.is_right(built):
                     return built
-                refusal = Refusal(None, "something has another meaning for many chains at a time than for one")
+                refusal = Refusal(None, "", "something has another meaning for many chains at a time than for one")
         slower = self._built(fallback, " chain by chain")
         if not self.is_right(slower):
             raise EnergyCompileError(
@@ -152,8 +158,9 @@ class Compiled:
             self._cache().keep(refusal)
         warn(
             f"{self.name} is computed chain by chain, several times slower, since at "
-            f"{_place(source, refusal.line)} {refusal.reason}; "
-            "write eb.where(condition, yes, no), or a loop over indices that do not depend on x."
+            f"{_place(source, refusal.line, refusal.text)} {refusal.reason}; "
+            "write eb.where(condition, yes, no) for a branch, eb.zeros(n, like=x) for an array of temporaries, or a "
+            "loop over indices that do not depend on x."
         )
         return slower
 
@@ -185,7 +192,12 @@ def compiled(signature: Any) -> Callable[[Callable[..., Any]], Compiled]:
 
 
 class _DiskCache:
-    """One file per function, in the place of Numba's cache object: `load_overload` and `save_overload` are its face."""
+    """One file per function, in the place of Numba's cache object: `load_overload` and `save_overload` are its face.
+
+    Once the library's files are not those that this process runs, it keeps its machine code to itself, in memory.
+    """
+
+    in_memory: ClassVar[dict[Path, bytes]] = {}
 
     def __init__(self, name: str, key: str) -> None:
         self.name = name
@@ -217,9 +229,11 @@ class _DiskCache:
     def keep(self, refusal: Refusal) -> None:
         self._write(self.path(cpu_target.target_context.codegen(), ".refused"), json.dumps(refusal).encode())
 
-    @staticmethod
-    def _read(path: Path) -> bytes | None:
+    @classmethod
+    def _read(cls, path: Path) -> bytes | None:
         """The content of a file of this cache; None if there is none, or not whole."""
+        if _edits.have_happened():  # asked after the path is made: until here, its digest was of what runs
+            return cls.in_memory.get(path)
         try:
             payload = path.read_bytes()
         except OSError:
@@ -227,8 +241,11 @@ class _DiskCache:
         digest, content = payload[:32], payload[32:]
         return content if hashlib.sha256(content).digest() == digest else None
 
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
+    @classmethod
+    def _write(cls, path: Path, content: bytes) -> None:
+        if _edits.have_happened():
+            cls.in_memory[path] = content
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent)
@@ -262,19 +279,13 @@ def cache_folder() -> Path:
 
 @functools.cache
 def _environment() -> str:
-    """Everything outside one function that its machine code depends on: versions, flags and the library's sources.
-
-    Sources that were edited after they were imported are not those that run: then nobody else has this environment.
-    """
-    sources, latest = hashlib.sha256(), 0.0
-    folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        sources.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-        latest = max(latest, path.stat().st_mtime)
-    digest = sources.hexdigest() if latest < _IMPORTED else secrets.token_hex()
-    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    """Everything outside one function that its machine code depends on: versions, flags and the library's sources."""
+    sources = hashlib.sha256()
+    for path in _edits.sources():
+        sources.update(path.relative_to(_edits.FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    versions = [module.__version__ for module in (numba, llvmlite, np)]  # of what runs, not of what is installed now
     flags = sorted((name, sorted(value) if isinstance(value, set) else value) for name, value in FLAGS.items())
-    return repr((sys.version, versions, flags, digest))
+    return repr((sys.version, versions, flags, sources.hexdigest()))
 
 
 @functools.cache
@@ -314,32 +325,50 @@ def _line(fault: Exception, function: Callable[..., Any]) -> int | None:
     """The line that the report is about, counted from the function's first; None if the report names none."""
     code = function.__code__
     text, _, raised_from = re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")
-    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", raised_from)
+    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", text + raised_from)
     name = os.path.basename(code.co_filename)
     lines = [int(line) for file, line in places if os.path.basename(file) == name]
-    return lines[-1] - code.co_firstlineno if lines else None
+    return lines[0] - code.co_firstlineno if lines else None  # the innermost, perhaps of a helper
 
 
-def _place(function: Callable[..., Any], line: int | None) -> str:
-    """The file and a line of the user's function, counted from its first, and what stands there."""
+def _text(function: Callable[..., Any], line: int | None) -> str:
+    """What stands at a line of the function's file, counted from the function's first; nothing if that is not known."""
     code = function.__code__
-    place = f"{code.co_filename}, line {code.co_firstlineno + (line or 0)}"
-    if line is not None:
-        with contextlib.suppress(OSError, IndexError, TypeError):
-            source, first = inspect.getsourcelines(function)
-            place += f" ({source[code.co_firstlineno + line - first].strip()})"
-    return place
+    linecache.checkcache(code.co_filename)
+    return "" if line is None else linecache.getline(code.co_filename, code.co_firstlineno + line).strip()
+
+
+def _place(function: Callable[..., Any], line: int | None, text: str | None = None) -> str:
+    """The file and a line of it, counted from the function's first, and what stands there.
+
+    Where another `text` is wanted, the lines were counted in another layout of the same code: then it is looked for.
+    """
+    code = function.__code__
+    here = _text(function, line)
+    if text is not None and here != text:
+        lines = [one.strip() for one in linecache.getlines(code.co_filename)]
+        found = [n - code.co_firstlineno for n, one in enumerate(lines, start=1) if one == text]
+        line = min(found, key=lambda n: abs(n - (line or 0)), default=None)
+        here = _text(function, line)
+    return f"{code.co_filename}, line {code.co_firstlineno + (line or 0)}" + (f" ({here})" if here else "")
 
 
 def _reason(text: str) -> str:
     """The one line of Numba's report that tells a user what is wrong."""
+    words = "|".join(word for word in dir(builtins) if word.islower())
     patterns = (
+        (rf"Untyped global name '({words})'", "{0!r} is not known in compiled code"),
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
-        (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"fastebm: ([^\n]+)", "{0}"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
+        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"No implementation of function Function\((\w+)\)[^\n]+\s+>>> <[^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"Unknown attribute '(\w+)' of type (?:own )?lanes", "{0!r} takes x as a whole"),
+        (r"Unknown attribute '(\w+)' of type Lane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
+        (r"Unknown attribute '(\w+)' of type Module\(<module '([\w.]+)'", "{1}.{0} is not known in compiled code"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
+        (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
         (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
         (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),
     )

@@ -170,5 +170,5 @@ def test_sizes_are_told_apart_on_the_disk(tmp_path, monkeypatch):
         E, X = eb.Gaussian(np.arange(float(dim)), np.ones(dim)), points(dim, dim)
         assert same((0.5 * E).energy(X), 0.5 * E.energy(X))
         assert same((E + E).energy(X), 2.0 * E.energy(X))
-    for kind in ("sum", "tempered", "independent_gaussian"):
+    for kind in ("sum", "tempered"):
         assert len(list((tmp_path / "fastebm").glob(f"energy_of_{kind}*"))) == 2

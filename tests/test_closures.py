@@ -3,6 +3,7 @@
 import logging
 import types as python_types
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,7 +65,8 @@ class TestNewNumbers:
                 assert compilations() == 0
             compilations()
 
-    def test_of_another_shape_are_compiled(self, compilations):
+    def test_of_another_shape_are_compiled(self, compilations, monkeypatch, tmp_path):
+        monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))  # nothing is there from other runs
         for n in (3, 4):
             compilations()
             rows, labels = np.ones((n, 2)), np.arange(n) % 2
@@ -196,3 +198,29 @@ def test_errors_name_the_users_line():
     wrong = eb.energy(dim=1)(lambda x: data[0] * x[0:1][0])
     with pytest.raises(eb.EnergyCompileError, match=r"test_closures.py, line \d+ \(wrong = "):
         wrong.energy([1.0])
+
+
+class TestNamesThatTheRewritingUses:
+    """A user may have them too; the arrays are then part of the machine code."""
+
+    def test_a_local_one(self):
+        scale = np.array([2.0, 3.0])
+
+        @eb.energy(dim=2)
+        def bowl(x):
+            data_ = scale[0] * x[0]
+            return data_ * scale[1] + x[1]
+
+        np.testing.assert_allclose(bowl.energy(X), 6.0 * X[:, 0] + X[:, 1], rtol=1e-14, atol=1e-14)
+
+    def test_those_of_arrays_numbers_and_helpers(self):
+        data_, helper_0_, scale = np.array([2.0, 3.0]), 5.0, np.array([7.0])
+
+        def scaled(a):
+            return a * scale[0]
+
+        @eb.energy(dim=2)
+        def bowl(x):
+            return data_[1] * x[0] + helper_0_ * scaled(x[1])
+
+        np.testing.assert_allclose(bowl.energy(X), 3.0 * X[:, 0] + 35.0 * X[:, 1], rtol=1e-14, atol=1e-13)

@@ -18,7 +18,7 @@ import pytest
 from messages import refused
 
 import fastebm
-from fastebm import EnergyCompileError, FastebmWarning, _compile, energy
+from fastebm import EnergyCompileError, FastebmWarning, _compile, _edits, energy
 from fastebm._compile import Compiled, compiled
 
 NUMBER = numba.float64(numba.float64)
@@ -236,7 +236,7 @@ def test_an_edit_anywhere_in_the_library_makes_all_code_anew(tmp_path, monkeypat
     library = tmp_path / "fastebm"
     shutil.copytree(Path(fastebm.__file__).parent, library, ignore=shutil.ignore_patterns("__pycache__"))
     here = _compile._environment.__wrapped__()
-    monkeypatch.setattr(_compile, "__file__", str(library / "_compile.py"))
+    monkeypatch.setattr(_edits, "FOLDER", library)
     assert _compile._environment.__wrapped__() == here
     edited = library / "lanes" / "vectors.py"
     edited.write_text(edited.read_text() + "\n")
@@ -261,11 +261,14 @@ import logging, sys, warnings
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 import fastebm as eb
 
+def kink(a):
+    if a > 0.0:
+        return 2.0 * a
+    return -a
+
 @eb.energy(dim=1)
 def kinked(x):
-    if x[0] > 0.0:
-        return 2.0 * x[0]
-    return -x[0]
+    return kink(x[0])
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -275,19 +278,22 @@ print(*(str(one.message).partition(", several")[0] + str(one.message).partition(
 
 
 def test_that_a_source_is_not_for_lanes_is_known_to_new_processes(tmp_path):
-    """The warning comes in each, with the line as it stands now, and nothing is compiled in vain."""
+    """The warning comes in each, with the line of the branch as it stands now, and nothing is compiled in vain."""
     script, cache = tmp_path / "script.py", tmp_path / "cache"
     script.write_text(BRANCH)
     (values, told), n = run(script, cache)
     assert values == "6.0 3.0"
     assert told.startswith("energy of kinked is computed chain by chain")
-    assert f"{script}, line 8 (if x[0] > 0.0:)" in told
+    assert f"{script}, line 7 (if a > 0.0:)" in told, told
     assert n == 3  # the attempt, the loop over chains, and the driver
     assert run(script, cache) == ([values, told], 0)
-    script.write_text("\n\n" + BRANCH)
-    (again, moved), n = run(script, cache)
-    assert (again, n) == (values, 0)
-    assert f"{script}, line 10 (if x[0] > 0.0:)" in moved
+    for text in ("\n\n" + BRANCH, BRANCH.replace("def kink(", "# if a > 0.0:\n\ndef kink(")):
+        script.write_text(text)
+        (again, moved), n = run(script, cache)
+        assert (again, n) == (values, 0)
+        assert f"{script}, line 9 (if a > 0.0:)" in moved
+    script.write_text(BRANCH.replace("@eb.energy", "\n@eb.energy"))
+    assert run(script, cache) == ([values, told], 0)
 
 
 def test_import_is_light(tmp_path):

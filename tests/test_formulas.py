@@ -43,6 +43,7 @@ def test_the_three_faces_come_from_the_function():
 def test_numbers_are_not_code(caplog):
     first, second = Weighted(1.0, [1.0, 2.0]), Weighted(3.0, [-1.0, 0.5])
     first.energy(X)
+    caplog.clear()
     with caplog.at_level(logging.INFO, "fastebm"):
         np.testing.assert_allclose(second.energy(X), 3.0 * (-X[:, 0] + 0.5 * X[:, 1]), rtol=1e-14, atol=1e-14)
     assert second.program is first.program

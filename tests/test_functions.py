@@ -48,7 +48,7 @@ def network(x, theta):
     while k < 2:
         total = total + 0.01 * math.cos(x[k] * theta.v[k])
         k += 1
-    return eb.where(total < 1e6, total, 1e6 + math.log(total / 1e6))
+    return eb.where(total < 1e6, total, 1e6 + math.log(max(total, 1e6) / 1e6))
 
 
 def branching_network(x, theta):

@@ -148,9 +148,9 @@ class TestIndependence:
     @given(st.lists(seeds, min_size=2, max_size=5, unique=True))
     @settings(max_examples=20)
     def test_no_state_and_no_word_comes_twice(self, several):
-        """64-bit words of 480 chains: two of 5e4 of them are equal with probability 7e-11."""
+        """64-bit words of 640 chains: two of 6.4e4 of them are equal with probability 1.1e-10."""
         states = np.concatenate([
-            streams.seed_streams(seed, 1, 48, purpose)[0]
+            streams.seed_streams(seed, 1, 2 * LANES, purpose)[0]
             for seed in several for purpose in (streams.TRANSITIONS, streams.STARTS)
         ], axis=1)
         words = drawn(states, n_words=100)[0]

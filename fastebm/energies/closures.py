@@ -7,6 +7,7 @@ stay as they are and the arrays are part of the machine code, which is right too
 """
 
 import ast
+import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from fastebm._compile import inlined_checking_indices
 from fastebm.adjoint.syntax import NoSource, definition
 
 _ARGUMENT = "data_"
+_OWN_NAMES = re.compile(r"data_|helper_\d+_")
 
 
 class _CannotFollow(Exception):
@@ -92,6 +94,8 @@ class _Lifting:
         bound = {one.arg for one in parts if isinstance(one, ast.arg)} | {
             one.id for one in parts if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
         }
+        if any(map(_OWN_NAMES.fullmatch, {*bound, *(one.id for one in parts if isinstance(one, ast.Name))})):
+            raise _CannotFollow  # the user has these names too
         rewriter = _Rewriter(self, namespace, bound)
         body = [rewriter.visit(statement) for statement in node.body]
         if node.args.vararg or node.args.kwarg or node.args.kwonlyargs:

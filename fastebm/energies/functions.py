@@ -233,9 +233,10 @@ def _call(function: Function, arguments: tuple[Any, ...], name: str) -> Any:
     except Exception as fault:
         code = plain.__code__
         inside = [frame for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == code.co_filename]
-        line, text = (inside[-1].lineno, f" ({inside[-1].line})") if inside else (code.co_firstlineno, "")
+        line, text = (inside[-1].lineno, inside[-1].line) if inside else (code.co_firstlineno, "")
+        place = f"{code.co_filename}, line {line}" + (f" ({text})" if text else "")
         raise EnergyCompileError(
-            f"energy {name!r} fails at {code.co_filename}, line {line}{text}: {type(fault).__name__}: {fault}; "
+            f"energy {name!r} fails at {place}: {type(fault).__name__}: {fault}; "
             f"it is called with x of shape ({len(arguments[0])},){'' if len(arguments) == 1 else ' and theta'}."
         ) from None
     if not all(np.array_equal(part, old) for part, old in zip(parts, before, strict=True)):

@@ -47,7 +47,8 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
 
     def own(value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return copies.setdefault(id(value), _owned(value))  # two names of one array stay two names of one
+            # two names of one array stay two names of one; an array without axes is a number
+            return copies.setdefault(id(value), _owned(value)) if value.ndim else _owned(value)[()]
         if isinstance(value, types.FunctionType) and value not in _WORDS:
             known = copies.get(id(value))
             if known is None:

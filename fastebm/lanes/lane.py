@@ -181,24 +181,24 @@ class _Typing(AbstractTemplate):  # type: ignore[misc]
 
 def _teach_operators() -> None:
     arithmetic: list[tuple[tuple[Any, ...], Callable[[Real, Real], Real]]] = [
-        ((operator.add, operator.iadd), lambda a, b: a + b),
-        ((operator.sub, operator.isub), lambda a, b: a - b),
-        ((operator.mul, operator.imul), lambda a, b: a * b),
-        ((operator.truediv, operator.itruediv), lambda a, b: a / b),
-        ((operator.mod, operator.imod), _modulo),
-        ((operator.floordiv, operator.ifloordiv), lambda a, b: ((a - _modulo(a, b)) / b + 0.5).floor()),
+        ((operator.add, operator.iadd, np.add), lambda a, b: a + b),
+        ((operator.sub, operator.isub, np.subtract), lambda a, b: a - b),
+        ((operator.mul, operator.imul, np.multiply), lambda a, b: a * b),
+        ((operator.truediv, operator.itruediv, np.divide), lambda a, b: a / b),
+        ((operator.mod, operator.imod, np.remainder), _modulo),
+        ((operator.floordiv, operator.ifloordiv, np.floor_divide), _whole_quotient),
         ((*_POWERS, math.pow, np.power), maths.power),
     ]
     for callables, formula in arithmetic:
         teach(callables, 2, formula)
     for called in _POWERS:
         lower_builtin(called, LaneLike, types.IntegerLiteral)(_literal_power)
-    for called, relation in (
-        (operator.lt, lambda a, b: a < b), (operator.le, lambda a, b: a <= b),
-        (operator.gt, lambda a, b: a > b), (operator.ge, lambda a, b: a >= b),
-        (operator.eq, lambda a, b: a == b), (operator.ne, lambda a, b: a != b),
+    for callables, relation in (
+        ((operator.lt, np.less), lambda a, b: a < b), ((operator.le, np.less_equal), lambda a, b: a <= b),
+        ((operator.gt, np.greater), lambda a, b: a > b), ((operator.ge, np.greater_equal), lambda a, b: a >= b),
+        ((operator.eq, np.equal), lambda a, b: a == b), ((operator.ne, np.not_equal), lambda a, b: a != b),
     ):
-        teach((called,), 2, relation, MASK)
+        teach(callables, 2, relation, MASK)
     for callables, combine in (
         ((operator.and_, operator.iand, np.logical_and), lambda a, b: a & b),
         ((operator.or_, operator.ior, np.logical_or), lambda a, b: a | b),
@@ -206,7 +206,7 @@ def _teach_operators() -> None:
     ):
         teach(callables, 2, combine, MASK, as_mask)
     teach((operator.invert, np.logical_not), 1, lambda a: ~a, MASK, as_mask)
-    teach((operator.neg,), 1, lambda a: -a)
+    teach((operator.neg, np.negative), 1, lambda a: -a)
     teach((operator.pos, float), 1, lambda a: a)
 
 
@@ -214,6 +214,11 @@ def _modulo(a: Real, b: Real) -> Real:
     """Python's a % b: with the sign of b."""
     rest = a.each("fmod", b)
     return where((rest != 0.0) & ((rest < 0.0) ^ (b < 0.0)), rest + b, rest)
+
+
+def _whole_quotient(a: Real, b: Real) -> Real:
+    """Python's a // b."""
+    return ((a - _modulo(a, b)) / b + 0.5).floor()
 
 
 def _literal_power(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
@@ -266,6 +271,11 @@ for _called, _what in (
 ):
     refuse(_called, 1, lambda kind: isinstance(kind, LaneLike), f"{_what} {NEEDS_ONE_CHAIN}")
 refuse(operator.getitem, 2, lambda _array, i: isinstance(i, LaneLike), f"an index made from x {NEEDS_ONE_CHAIN}")
+
+
+@lower_builtin("print_item", LaneLike)  # type: ignore[untyped-decorator]
+def _print(*_: Any) -> Any:
+    raise errors.NumbaNotImplementedError(f"fastebm: print() {NEEDS_ONE_CHAIN}")
 
 
 def place(context: Any, builder: Any, kind: Any, array: Any, indices: Any, vector: Any) -> Any:

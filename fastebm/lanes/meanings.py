@@ -40,6 +40,11 @@ overload_attribute(LaneArray, "size", strict=False)(lambda x: lambda x: len(x))
 overload_attribute(LaneArray, "shape", strict=False)(lambda x: lambda x: (len(x),))
 
 
+@overload(float, strict=False)  # type: ignore[untyped-decorator]
+def _float(truth: Any) -> Any:
+    return (lambda truth: 1.0 if truth else 0.0) if isinstance(truth, types.Boolean) else None
+
+
 @overload(language.zeros, strict=False)  # type: ignore[untyped-decorator]
 def _zeros(n: Any, like: Any) -> Any:
     if not isinstance(n, types.Integer):

@@ -52,7 +52,7 @@ UNARY: dict[str, Unary] = {
     "exp2": Unary((np.exp2,), maths.exp2, "y * 0.6931471805599453"),
     "log": Unary((math.log, np.log), maths.log, "1.0 / x"),
     "log1p": Unary((math.log1p, np.log1p), maths.log1p, "1.0 / (1.0 + x)"),
-    "log2": Unary((np.log2,), maths.log2, "1.4426950408889634 / x"),
+    "log2": Unary((math.log2, np.log2), maths.log2, "1.4426950408889634 / x"),
     "log10": Unary((math.log10, np.log10), maths.log10, "0.4342944819032518 / x"),
     "sqrt": Unary((math.sqrt, np.sqrt), maths.sqrt, "0.5 / y"),
     "square": Unary((np.square,), lambda x: x * x, "2.0 * x"),
