@@ -16,7 +16,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Thing, Value
-from fastebm.adjoint.statements import Block, Carry, For, If, Merge, Operand, Room, Store
+from fastebm.adjoint.statements import Block, Carry, Count, For, If, Merge, Operand, Room, Store
 from fastebm.adjoint.syntax import (
     CannotReverse,
     Function,
@@ -81,6 +81,8 @@ class Body:
                 self.augmented(node)
             case ast.For():
                 self.loop(node)
+            case ast.While():
+                self.repetition(node)
             case ast.If():
                 return self.condition(node)
             case ast.FunctionDef(name=name):
@@ -192,76 +194,108 @@ class Body:
     def loop(self, node: ast.For) -> None:
         if node.orelse:
             raise CannotReverse("a loop with an else", node.lineno)
+        body, target = without_continue(node.body), assigned([node.target])
         source = node.iter
         called = self.value(source.func) if isinstance(source, ast.Call) else None
         kind = called.value if isinstance(called, Thing) else None
-        if kind is range:
-            bounds = [self.text(self.value(one), one) for one in source.args]
-            start, stop, step = (["0", *bounds, "1"] if len(bounds) == 1 else [*bounds, "1"])[:3]
-            self.counted(node, (start, stop, step), lambda i: Scalar(i))
+        hint = _hint(node.target, "i")
+        if kind is range and isinstance(source, ast.Call):
+            texts = [self.text(self.value(one), one) for one in source.args]
+            start, stop, step = (["0", *texts, "1"] if len(texts) == 1 else [*texts, "1"])[:3]
+            self.counted(body, target, (start, stop, step), lambda i: self.assign(node.target, Scalar(i)), node, hint)
             return
-        if kind is enumerate and len(source.args) == 1:
-            arrays = [self.value(source.args[0])]
-            elements = lambda i: (Scalar(i), self.scopes.element(arrays[0], i))  # noqa: E731
-        elif kind is zip:
-            arrays = [self.value(one) for one in source.args]
-            elements = lambda i: tuple(self.scopes.element(one, i) for one in arrays)  # noqa: E731
-        else:
-            arrays = [self.value(source)]
-            elements = lambda i: self.scopes.element(arrays[0], i)  # noqa: E731
-        if isinstance(arrays[0], tuple) and kind is None:
-            for value in arrays[0]:
+        values = [self.value(one) for one in (source.args if kind in (zip, enumerate) else [source])]  # type: ignore[attr-defined]
+        if kind is None and isinstance(values[0], tuple):
+            for value in values[0]:
                 self.assign(node.target, value)
-                self.run(without_continue(node.body))
+                self.run(body)
             return
-        if not arrays or not all(isinstance(one, Array) for one in arrays):
+        arrays = [one for one in values if isinstance(one, Array)]
+        if not arrays or len(arrays) < len(values) or (kind is enumerate and len(arrays) > 1):
             raise CannotReverse("what this loop runs over", node.lineno)
         lengths = sorted({one.sizes[len(one.indices)] for one in arrays})
         stop = lengths[0] if len(lengths) == 1 else f"min({', '.join(lengths)})"
-        self.counted(node, ("0", stop, "1"), elements)
 
-    def counted(self, node: ast.For, bounds: tuple[str, str, str], elements: Any) -> None:
-        """A loop over indices; what it carries is active if it is so after any iteration."""
+        def take(i: str) -> None:
+            found = tuple(self.scopes.element(one, i) for one in arrays)
+            value = (Scalar(i), found[0]) if kind is enumerate else found if kind is zip else found[0]
+            self.assign(node.target, value)
+
+        self.counted(body, target, ("0", stop, "1"), take, node, hint)
+
+    def repetition(self, node: ast.While) -> None:
+        """A loop that ends when a test fails: first it is counted how often it runs, then it runs as often."""
+        if node.orelse:
+            raise CannotReverse("a loop with an else", node.lineno)
         body = without_continue(node.body)
+        before = dict(self.env)
+        tests: list[str] = []
+        sizes: list[int] = []
+
+        def start(block: Block) -> None:
+            tests.append(self.text(self.value(node.test), node.test))
+            sizes.append(len(block.statements))
+
+        block, carries = self.repeated(body, assigned(body), start, node)
+        times = self.scopes.fresh("n_times")
+        self.scopes.emit(Count(times, tests[-1], sizes[-1], block, carries))
+        self.env = before
+        self.counted(body, set(), ("0", times, "1"), lambda _: None, node, "step")
+
+    def counted(
+        self, body: list[ast.stmt], more: set[str], bounds: tuple[str, str, str], start: Callable[[str], None],
+        node: ast.For | ast.While, hint: str,
+    ) -> None:
+        """A loop over indices, which begins every iteration with start(index)."""
+        variable = self.scopes.fresh(hint)
+
+        def begin(_block: Block) -> None:
+            with self.scopes.inside(variable):
+                start(variable)
+
+        block, carries = self.repeated(body, assigned(body) | more, begin, node, variable)
+        self.scopes.emit(For(variable, bounds, block, carries))
+
+    def repeated(
+        self, body: list[ast.stmt], changed: set[str], start: Callable[[Block], None], node: ast.For | ast.While,
+        *variables: str,
+    ) -> tuple[Block, tuple[Carry, ...]]:
+        """A loop's body and what it carries, which is active if it is so after any iteration."""
         if any(isinstance(one, ast.Break) for statement in body for one in ast.walk(statement)):
             raise CannotReverse("break", node.lineno)
         before = dict(self.env)
-        names = (assigned(body) | assigned([node.target])) & {key for key, value in before.items() if value is not None}
-        active = {name: _is_active(before[name]) for name in names}
+        names = changed & {key for key, value in before.items() if value is not None}
+        active = {name for name in names if _is_active(before[name])}
         while True:  # until nothing more turns out to be active
             self.env = dict(before)
-            variable = self.scopes.fresh(_hint(node.target, "i"))
             carried = {}
             for name in sorted(names):
                 if isinstance(before[name], Scalar):
                     carried[name] = self.scopes.fresh(name)
-                    self.env[name] = Scalar(carried[name], active[name])
+                    self.env[name] = Scalar(carried[name], name in active)
                 else:
                     self.env[name] = None  # an array or the like: the body has to make it anew
-            start = dict(self.env)
-            with self.scopes.inner() as block:
-                inside = self.scopes.inside(variable, *carried.values())
-                with inside:
-                    self.assign(node.target, elements(variable))
-                    if self.run(body) is not None:
-                        raise CannotReverse("a return in a loop", node.lineno)
+            after = {name: value for name, value in self.env.items() if name in before}
+            with self.scopes.inner() as block, self.scopes.inside(*variables, *carried.values()):
+                start(block)
+                if self.run(body) is not None:
+                    raise CannotReverse("a return in a loop", node.lineno)
             ends = {name: self.env[name] for name in carried}
-            newly = {name for name in carried if _is_active(ends[name]) and not active[name]}
+            newly = {name for name in carried if _is_active(ends[name])} - active
             if not newly:
                 break
-            active.update(dict.fromkeys(newly, True))
+            active |= newly
         carries = []
-        self.env = {name: value for name, value in start.items() if name in before}
         for name, fresh in carried.items():
-            end = ends[name]
-            if isinstance(end, Scalar):
-                first = before[name]
+            first, end = before[name], ends[name]
+            if isinstance(first, Scalar) and isinstance(end, Scalar):
                 carries.append(Carry(
-                    fresh, Operand(first.text, first.is_active), Operand(end.text, end.is_active), active[name]
+                    fresh, Operand(first.text, first.is_active), Operand(end.text, end.is_active), name in active
                 ))
             else:
-                self.env[name] = None
-        self.scopes.emit(For(variable, bounds, block, tuple(carries)))
+                after[name] = None
+        self.env = after
+        return block, tuple(carries)
 
     # ---- expressions ----
 
@@ -504,7 +538,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 def _name_of(node: ast.AST) -> str:
     """A piece of syntax in words."""
     return {
-        "While": "while", "Try": "try", "With": "with", "Delete": "del", "Break": "break", "Return": "return",
+        "Try": "try", "With": "with", "Delete": "del", "Break": "break", "Return": "return",
         "Expr": "a call without a result", "JoinedStr": "a formatted string", "ListComp": "a comprehension",
         "GeneratorExp": "a generator",
     }.get(type(node).__name__, f"syntax of the kind {type(node).__name__}")

@@ -34,7 +34,16 @@ class Fork:
     otherwise: list["Code"] = field(default_factory=list)
 
 
-Code = Line | Loop | Fork
+@dataclass
+class Until:
+    """while True: before; if not (test): break; lines."""
+
+    before: list["Code"]
+    test: str
+    body: list["Code"] = field(default_factory=list)
+
+
+Code = Line | Loop | Fork | Until
 
 
 @functools.lru_cache(maxsize=4096)
@@ -72,6 +81,18 @@ def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozen
             if then or otherwise:
                 kept.append(Fork(one.test, then, otherwise))
                 live = live_then | live_otherwise | names(one.test)
+        elif isinstance(one, Until):
+            if not _defined(one.body) & live:
+                continue
+            after = live | names(one.test)
+            while True:
+                second, between = needed(one.body, after)
+                first, before = needed(one.before, between | names(one.test) | after)
+                if before <= after:
+                    break
+                after |= before
+            kept.append(Until(first, one.test, second))
+            live = after
         else:
             after = live
             while True:  # what an iteration wants, the one before has to give
@@ -86,6 +107,21 @@ def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozen
     return kept[::-1], live
 
 
+def _defined(code: list[Code]) -> set[str]:
+    """Names that the lines give values to."""
+    found: set[str] = set()
+    for one in code:
+        if isinstance(one, Line):
+            found.add(one.array or one.target)
+        elif isinstance(one, Fork):
+            found |= _defined(one.then) | _defined(one.otherwise)
+        elif isinstance(one, Until):
+            found |= _defined(one.before) | _defined(one.body)
+        else:
+            found |= _defined(one.body)
+    return found
+
+
 def written(code: list[Code], depth: int = 1) -> Iterator[str]:
     """The lines as text."""
     indent = "    " * depth
@@ -94,6 +130,12 @@ def written(code: list[Code], depth: int = 1) -> Iterator[str]:
             yield f"{indent}{one.target} {'+=' if one.is_sum else '='} {one.text}"
         elif isinstance(one, Loop):
             yield f"{indent}for {one.variable} in {one.range}:"
+            yield from written(one.body, depth + 1)
+        elif isinstance(one, Until):
+            yield f"{indent}while True:"
+            yield from written(one.before, depth + 1)
+            yield f"{indent}    if not ({one.test}):"
+            yield f"{indent}        break"
             yield from written(one.body, depth + 1)
         else:
             yield f"{indent}if {one.test}:"

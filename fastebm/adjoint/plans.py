@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fastebm.adjoint.lines import names
-from fastebm.adjoint.statements import Block, For, If, Let, Load, Operand, Room, Statement, Store
+from fastebm.adjoint.statements import Block, Count, For, If, Let, Load, Operand, Room, Statement, Store
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ def _plan_block(block: Block, seen: frozenset[str], sizes: dict[str, str], plan:
             _plan_block(one.then, seen, sizes, plan)
             _plan_block(one.otherwise, seen, sizes, plan)
             seen |= loaded(one.then) | loaded(one.otherwise)
+        elif isinstance(one, Count):
+            _plan_block(one.body, frozenset(), sizes, plan)
+            seen |= loaded(one.body)
         elif isinstance(one, For):
             plan.loops[id(one)] = _plan_loop(one, seen, sizes, len(plan.loops))
             _plan_block(one.body, frozenset(), sizes, plan)  # what comes before is the loop's to keep
@@ -105,7 +108,7 @@ def count(one: For) -> str:
 def inside(block: Block) -> Iterator[Statement]:
     for one in block.statements:
         yield one
-        if isinstance(one, For):
+        if isinstance(one, For | Count):
             yield from inside(one.body)
         elif isinstance(one, If):
             yield from inside(one.then)
@@ -130,6 +133,8 @@ def defined(block: Block) -> set[str]:
             found.add(one.array)
         elif isinstance(one, For):
             found |= {one.variable, *(carry.name for carry in one.carries)}
+        elif isinstance(one, Count):
+            found |= {one.name, *(carry.name for carry in one.carries)}
         elif isinstance(one, If):
             found |= {merge.name for merge in one.merges}
     return found

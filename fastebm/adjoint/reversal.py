@@ -13,9 +13,9 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from fastebm.adjoint import rules
-from fastebm.adjoint.lines import Code, Fork, Line, Loop, names
+from fastebm.adjoint.lines import Code, Fork, Line, Loop, Until, names
 from fastebm.adjoint.plans import LoopPlan, Plan, count, counter, plan_of, used_inside
-from fastebm.adjoint.statements import Block, Carry, For, If, Let, Load, Operand, Room, Store
+from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, Operand, Room, Store
 
 
 def reversed_lines(block: Block, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Code]:
@@ -47,6 +47,8 @@ def _forward(block: Block, plan: Plan, unread: frozenset[str] = frozenset()) -> 
                 yield Line(place, one.value.text, one.is_sum, one.array)
         elif isinstance(one, For):
             yield from _forward_loop(one, plan, unread)
+        elif isinstance(one, Count):
+            yield from _counting_until(one, plan, unread)
         else:
             yield Fork(
                 one.test,
@@ -78,6 +80,16 @@ def _forward_loop(one: For, plan: Plan, unread: frozenset[str]) -> Iterator[Code
     body += _forward(one.body, plan, unread)
     body += _moves(one.carries)
     yield Loop(n, f"range({count(one)})", body)
+
+
+def _counting_until(one: Count, plan: Plan, unread: frozenset[str]) -> Iterator[Code]:
+    for carry in one.carries:
+        yield Line(carry.name, carry.first.text)
+    yield Line(one.name, "0")
+    tested = Block(one.body.statements[: one.n_of_test])
+    rest = Block(one.body.statements[one.n_of_test :])
+    body = [*_forward(rest, plan, unread), *_moves(one.carries), Line(one.name, "1", is_sum=True)]
+    yield Until(list(_forward(tested, plan, unread)), one.test, body)
 
 
 def _moves(carries: tuple[Carry, ...]) -> Iterator[Code]:

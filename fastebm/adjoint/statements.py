@@ -82,6 +82,17 @@ class For:
 
 
 @dataclass(frozen=True)
+class Count:
+    """name = how often the body runs while a test holds, which `n_of_test` statements of the body compute first."""
+
+    name: str
+    test: str
+    n_of_test: int
+    body: "Block"
+    carries: tuple[Carry, ...]
+
+
+@dataclass(frozen=True)
 class Merge:
     """The name for what either branch of a condition gives."""
 
@@ -104,7 +115,7 @@ class If:
     merges: tuple[Merge, ...]
 
 
-Statement = Let | Load | Room | Store | For | If
+Statement = Let | Load | Room | Store | For | Count | If
 
 
 @dataclass
