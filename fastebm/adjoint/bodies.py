@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
+from fastebm.adjoint.plans import loaded, stored
 from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Thing, Value
 from fastebm.adjoint.statements import Block, Carry, Count, For, If, Merge, Operand, Room, Store
 from fastebm.adjoint.syntax import (
@@ -237,6 +238,8 @@ class Body:
             sizes.append(len(block.statements))
 
         block, carries = self.repeated(body, assigned(body), start, node)
+        if stored(block) & loaded(block):
+            raise CannotReverse("while, with an array that changes and is read", node.lineno)
         times = self.scopes.fresh("n_times")
         self.scopes.emit(Count(times, tests[-1], sizes[-1], block, carries))
         self.env = before

@@ -68,8 +68,7 @@ def adjoint_of(
     lines, _ = needed(reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight", shapes), outputs)
     head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
     text = ast.unparse(ast.parse("\n".join([head, *(written(lines) if lines else ["    pass"])])))
-    namespace: dict[str, Any] = {
-        **WORDS, "zeros": zeros, "damped": inlined(rules.damped), "wrapped": inlined(rules.wrapped), "inf": np.inf, "nan": np.nan, **scopes.constants
-    }
+    helpers = {"damped": inlined(rules.damped), "wrapped": inlined(rules.wrapped), "zeros": zeros}
+    namespace: dict[str, Any] = {**WORDS, **helpers, "inf": np.inf, "nan": np.nan, **scopes.constants}
     exec(compile(text, f"<adjoint of {function.__name__}>", "exec"), namespace)
     return Adjoint(text, namespace[head[4 : head.index("(")]])

@@ -26,8 +26,8 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class LoopPlan:
-    """What a loop keeps of each iteration, besides what it carries, and arrays that need not be filled again."""
+class Kept:
+    """What is kept of arrays before a block that is run again on the way back, and which need not be filled again."""
 
     cells: tuple[Cell, ...] = ()
     wholes: tuple[Whole, ...] = ()
@@ -36,7 +36,7 @@ class LoopPlan:
 
 @dataclass
 class Plan:
-    """The plans of all loops and stores by their id.
+    """What is kept for all loops and conditions, by their id.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Plan:
     guarded : names whose derivative may be 0 only since a choice fell on another; times infinity it has to stay 0.
     """
 
-    loops: dict[int, LoopPlan] = field(default_factory=dict)
+    kept: dict[int, Kept] = field(default_factory=dict)
     undone: dict[int, str] = field(default_factory=dict)
     guarded: set[str] = field(default_factory=set)
 
@@ -62,38 +62,38 @@ def _plan_block(block: Block, seen: frozenset[str], sizes: dict[str, str], plan:
         if isinstance(one, Store):
             if one.array in seen:
                 plan.undone[id(one)] = f"{one.array}_undo_{len(plan.undone)}"
-        elif isinstance(one, If):
-            _plan_block(one.then, seen, sizes, plan)
-            _plan_block(one.otherwise, seen, sizes, plan)
-            seen |= loaded(one.then) | loaded(one.otherwise)
-        elif isinstance(one, Count):
-            _plan_block(one.body, frozenset(), sizes, plan)
-            seen |= loaded(one.body)
-        elif isinstance(one, For):
-            plan.loops[id(one)] = _plan_loop(one, seen, sizes, len(plan.loops))
-            _plan_block(one.body, frozenset(), sizes, plan)  # what comes before is the loop's to keep
-            seen |= loaded(one.body)
+            continue
+        blocks: list[Block] = []
+        if isinstance(one, If):
+            blocks = [one.then, one.otherwise]
+        elif isinstance(one, For | Count):
+            blocks = [one.body]
+        if isinstance(one, For | If):
+            plan.kept[id(one)] = _kept(one, blocks, seen, sizes, len(plan.kept))
+        for inner in blocks:
+            _plan_block(inner, frozenset(), sizes, plan)  # what comes before is kept for all of the loop or condition
+            seen |= loaded(inner)
 
 
-def _plan_loop(one: For, seen: frozenset[str], sizes: dict[str, str], number: int) -> LoopPlan:
-    read = loaded(one.body)
-    own = {inner.array for inner in inside(one.body) if isinstance(inner, Room)}
-    made_inside = defined(one.body)
+def _kept(one: For | If, blocks: list[Block], seen: frozenset[str], sizes: dict[str, str], number: int) -> Kept:
+    every = [each for block in blocks for each in inside(block)]
+    read = {each.array for each in every if isinstance(each, Load)}
+    made_inside = {name for block in blocks for name in defined(block)}
     cells: list[Cell] = []
     wholes: list[Whole] = []
-    written = stored(one.body) - own
+    written = {each.array for each in every if isinstance(each, Store)}
+    written -= {each.array for each in every if isinstance(each, Room)}
     for array in sorted(written):
         if array not in read and array not in seen:
             continue
-        if array not in seen and _is_refilled(one.body, array):
+        if isinstance(one, For) and array not in seen and _is_refilled(one.body, array):
             continue
-        stores = [each for each in inside(one.body) if isinstance(each, Store) and each.array == array]
-        indices = dict.fromkeys(each.index for each in stores)
+        indices = dict.fromkeys(each.index for each in every if isinstance(each, Store) and each.array == array)
         if any(names(f"({index},)") & made_inside for index in indices):
             wholes.append(Whole(f"{array}_tape_{number}", array, sizes[array]))
         else:
             cells += [Cell(f"{array}_tape_{number}_{k}", array, index) for k, index in enumerate(indices)]
-    return LoopPlan(tuple(cells), tuple(wholes), frozenset(written - read))
+    return Kept(tuple(cells), tuple(wholes), frozenset(written - read))
 
 
 def counter(one: For) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fastebm.adjoint import rules
 from fastebm.adjoint.lines import Code, Fork, Line, Loop, Until, names
-from fastebm.adjoint.plans import LoopPlan, Plan, count, counter, plan_of, used_inside
+from fastebm.adjoint.plans import Kept, Plan, count, counter, plan_of, stored, used_inside
 from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, Operand, Room, Store
 
 
@@ -50,6 +50,7 @@ def _forward(block: Block, plan: Plan, unread: frozenset[str] = frozenset()) -> 
         elif isinstance(one, Count):
             yield from _counting_until(one, plan, unread)
         else:
+            yield from _taken(plan.kept[id(one)])
             yield Fork(
                 one.test,
                 [*_forward(one.then, plan, unread), *(Line(merge.name, merge.then.text) for merge in one.merges)],
@@ -61,7 +62,7 @@ def _forward(block: Block, plan: Plan, unread: frozenset[str] = frozenset()) -> 
 
 
 def _forward_loop(one: For, plan: Plan, unread: frozenset[str]) -> Iterator[Code]:
-    kept, n = plan.loops[id(one)], counter(one)
+    kept, n = plan.kept[id(one)], counter(one)
     yield from _counting(one)
     body = _variable(one)
     for carry in one.carries:
@@ -88,8 +89,9 @@ def _counting_until(one: Count, plan: Plan, unread: frozenset[str]) -> Iterator[
     yield Line(one.name, "0")
     tested = Block(one.body.statements[: one.n_of_test])
     rest = Block(one.body.statements[one.n_of_test :])
-    body = [*_forward(rest, plan, unread), *_moves(one.carries), Line(one.name, "1", is_sum=True)]
-    yield Until(list(_forward(tested, plan, unread)), one.test, body)
+    untouched = unread | stored(one.body)  # counting leaves arrays as they are
+    body = [*_forward(rest, plan, untouched), *_moves(one.carries), Line(one.name, "1", is_sum=True)]
+    yield Until(list(_forward(tested, plan, untouched)), one.test, body)
 
 
 def _moves(carries: tuple[Carry, ...]) -> Iterator[Code]:
@@ -116,12 +118,22 @@ def _variable(one: For) -> list[Code]:
     return [Line(one.variable, f"{one.bounds[0]} + {counter(one)} * ({one.bounds[2]})")]
 
 
-def _restored(kept: LoopPlan, n: str) -> Iterator[Code]:
-    """Arrays as they were before iteration n."""
-    for cell in reversed(kept.cells):
-        yield Line(_place(cell.array, cell.index), f"{cell.tape}[{n}]", array=cell.array)
+def _taken(kept: Kept) -> Iterator[Code]:
+    """What is kept of arrays before a condition."""
+    for cell in kept.cells:
+        yield Line(cell.tape, _place(cell.array, cell.index))
     for whole in kept.wholes:
-        place = f"{whole.tape}[{n} * ({whole.size}) + place]"
+        yield _room(whole.tape, whole.size)
+        copied = Line(f"{whole.tape}[place]", f"{whole.array}[place]", array=whole.tape)
+        yield Loop("place", f"range({whole.size})", [copied])
+
+
+def _restored(kept: Kept, n: str | None = None) -> Iterator[Code]:
+    """Arrays as they were before iteration n, or before a condition."""
+    for cell in reversed(kept.cells):
+        yield Line(_place(cell.array, cell.index), cell.tape if n is None else f"{cell.tape}[{n}]", array=cell.array)
+    for whole in kept.wholes:
+        place = f"{whole.tape}[place]" if n is None else f"{whole.tape}[{n} * ({whole.size}) + place]"
         yield Loop("place", f"range({whole.size})", [Line(f"{whole.array}[place]", place, array=whole.array)])
 
 
@@ -192,6 +204,7 @@ class _Backward:
             self.lines.append(Line(_place(one.array, one.index), self.plan.undone[id(one)], array=one.array))
 
     def fork(self, one: If) -> None:
+        kept = self.plan.kept[id(one)]
         merges = [merge for merge in one.merges if merge.is_active and merge.name in self.known]
         ends = ([merge.then for merge in merges], [merge.otherwise for merge in merges])
         blocks = (one.then, one.otherwise)
@@ -199,15 +212,17 @@ class _Backward:
         ways = []
         for block, last in zip(blocks, ends, strict=True):
             inner = _Backward(self.plan, self.shapes, self.known)
-            inner.lines += _forward(block, self.plan)
+            inner.lines += _restored(kept)
+            inner.lines += _forward(block, self.plan, kept.unread)
             for merge, end in zip(merges, last, strict=True):
                 inner.add(end, f"{merge.name}_bar")
             inner.block(block)
+            inner.lines += _restored(kept)
             ways.append(inner.lines)
         self.lines.append(Fork(one.test, ways[0], ways[1]))
 
     def loop(self, one: For) -> None:
-        kept, n = self.plan.loops[id(one)], counter(one)
+        kept, n = self.plan.kept[id(one)], counter(one)
         carries = [carry for carry in one.carries if carry.is_active]
         self.start({carry.name for carry in carries} | used_inside(one.body, [carry.last for carry in carries]))
         inner = _Backward(self.plan, self.shapes, self.known)
