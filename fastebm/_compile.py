@@ -20,7 +20,7 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -52,13 +52,15 @@ TILES = types.Array(types.float64, 3, "C")
 STREAM_TILE = types.Array(types.uint64, 2, "C")
 STREAM_TILES = types.Array(types.uint64, 3, "C")
 
-# The three faces of an energy. `packed` is theta with the energy's data behind it; see `energies`.
-ENERGY_SIGNATURE = types.void(TILE, VECTOR, VECTOR)  # (x, packed, out (width,)): out[l] = E(x[:, l])
-GRAD_SIGNATURE = types.void(TILE, VECTOR, TILE)  # (x, packed, out (dim, width)): out[:, l] = dE/dx at x[:, l]
+# The four faces of an energy. `packed` is theta with the energy's data behind it; see `energies`.
+ENERGY_SIGNATURE = types.void(TILE, VECTOR, VECTOR)  # (x, packed, e (width,)): e[l] = E(x[:, l])
+GRAD_SIGNATURE = types.void(TILE, VECTOR, VECTOR, TILE)  # (x, packed, e, g (dim, width)): E, and g[:, l] = dE/dx
 GRAD_THETA_SIGNATURE = types.void(TILE, VECTOR, VECTOR, VECTOR)  # (x, packed, weights, out): out += sum_l w_l dE/dtheta
+HVP_SIGNATURE = types.void(TILE, TILE, VECTOR, TILE, TILE)  # (x, v, packed, g, h): dE/dx, and h[:, l] = d2E/dx2 v[:, l]
 ENERGY = types.FunctionType(ENERGY_SIGNATURE)
 GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
+HVP = types.FunctionType(HVP_SIGNATURE)
 
 NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
 
@@ -77,7 +79,7 @@ class EnergyCompileError(TypeError):
 
 
 class Refusal(NamedTuple):
-    """Why a source cannot be compiled for lanes.
+    """Why one way of compiling a source does not work.
 
     `line` is counted from the function's first, None if it is not known; `text` is what stands there.
     """
@@ -87,18 +89,53 @@ class Refusal(NamedTuple):
     reason: str
 
 
+class NotThisWay(Exception):
+    """A maker cannot make its function; `reason` is None where that is nothing to tell anybody."""
+
+    def __init__(self, reason: str | None, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class Way(NamedTuple):
+    """A slower way to a compiled function, for a source that the one before does not serve.
+
+    Attributes
+    ----------
+    make : returns the plain Python function, or raises NotThisWay.
+    words : how a warning says what is done instead, and what that costs.
+    advice : what to write to have the faster one.
+    is_known_right : whether it needs no comparison with known numbers.
+    """
+
+    make: Callable[[], Callable[..., Any]]
+    words: str
+    advice: str
+    is_known_right: bool = False
+
+
+CHAIN_BY_CHAIN = (
+    "is computed chain by chain, several times slower",
+    "write eb.where(condition, yes, no) for a branch, eb.zeros(n, like=x) for an array of temporaries, or a "
+    "loop over indices that do not depend on x",
+)
+
+
 class Compiled:
     """A function with one explicit signature, built on first use and kept on disk.
 
     Parameters
     ----------
-    make : called on first use, returns the plain Python function.
+    make : called on first use, returns the plain Python function, or raises NotThisWay.
     signature : its Numba signature.
     key : what, besides the sources of this library, decides the machine code; None for code that is not kept on disk.
     name : how messages call it.
     source : the user's function inside it, if there is one: what cannot be compiled is then the user's to mend.
-    fallback : makes a slower function for a source that `make`'s cannot be compiled from since it needs one chain.
+    slower : other ways, in order.
     is_right : whether a compiled function gives the numbers of the source, as far as these are known.
+    is_derived : whether the source is only derived from the user's, who cannot mend it: every fault leads to the next
+        way, not only that many chains at a time are refused.
     """
 
     def __init__(
@@ -108,16 +145,19 @@ class Compiled:
         key: str | None,
         name: str,
         source: Callable[..., Any] | None = None,
-        fallback: Callable[[], Callable[..., Any]] | None = None,
+        slower: Sequence[Way] = (),
         is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
+        *,
+        is_derived: bool = False,
     ) -> None:
         self.make = make
         self.signature = signature
         self.key = key
         self.name = name
         self.source = source
-        self.fallback = fallback
+        self.slower = tuple(slower)
         self.is_right = is_right
+        self.is_derived = is_derived
 
     @functools.cached_property
     def pointer(self) -> Any:
@@ -125,44 +165,63 @@ class Compiled:
         if self.source is None:
             return self._built(self.make)
         try:
-            if self.fallback is None:
-                return self._built(self.make)
-            return self._built_if_possible(self.source, self.fallback)
+            return self._built_somehow(self.source)
         except EnergyCompileError:
             raise
         except Exception as fault:  # Numba has errors of many kinds, and not all of them are its own
             raise explain(fault, self.source, self.name) from None
 
-    def _built_if_possible(self, source: Callable[..., Any], fallback: Callable[[], Callable[..., Any]]) -> Any:
-        """From `make`, or where the source needs the value of one chain from the fallback, with a warning."""
-        refusal = None if self.key is None else self._cache().refusal()
-        if refusal is None:
-            try:
-                built = self._built(self.make)
-            except errors.NumbaError as fault:
-                line = _line(fault, source)
-                refusal = Refusal(line, _text(source, line), _reason(_plain(fault)))
-                if NEEDS_ONE_CHAIN not in refusal.reason:
-                    raise
-            else:
-                if self.is_right(built):
-                    return built
-                refusal = Refusal(None, "", "something has another meaning for many chains at a time than for one")
-        slower = self._built(fallback, " chain by chain")
-        if not self.is_right(slower):
-            raise EnergyCompileError(
-                f"{self.name} at {_place(source, None)} gives other numbers compiled than as plain Python; "
-                "write plain scalar code, without hasattr, strings, or integers beyond 64 bits."
-            )
-        if self.key is not None:
-            self._cache().keep(refusal)
-        warn(
-            f"{self.name} is computed chain by chain, several times slower, since at "
-            f"{_place(source, refusal.line, refusal.text)} {refusal.reason}; "
-            "write eb.where(condition, yes, no) for a branch, eb.zeros(n, like=x) for an array of temporaries, or a "
-            "loop over indices that do not depend on x."
+    def _built_somehow(self, source: Callable[..., Any]) -> Any:
+        """By the first way that works; with a warning if that is not the fastest."""
+        refusal = None
+        for place, way in enumerate([Way(self.make, "", ""), *self.slower]):
+            last = refusal
+            kind = f" {way.words}" if place else ""
+            refusal = None if self.key is None else self._cache(kind).refusal()
+            if refusal is not None:
+                continue
+            built, refusal = self._tried(way, kind, source, is_last=place == len(self.slower))
+            if refusal is None:
+                if last is not None and last.reason:
+                    self._tell(way, last, source)
+                return built
+        assert refusal is not None
+        raise EnergyCompileError(
+            f"{self.name} at {_place(source, refusal.line, refusal.text)} {refusal.reason or 'has no source'}; write "
+            "plain scalar code in a file, without hasattr, strings, or integers beyond 64 bits."
         )
-        return slower
+
+    def _tried(
+        self, way: Way, kind: str, source: Callable[..., Any], *, is_last: bool
+    ) -> tuple[Any, Refusal | None]:
+        """What one way gives, or why it gives nothing; what only compiling could tell is kept on disk."""
+        try:
+            built = self._built(way.make, kind)
+        except NotThisWay as fault:
+            line = None if fault.line is None else fault.line - source.__code__.co_firstlineno
+            return None, Refusal(line, _text(source, line), fault.reason or "")
+        except errors.NumbaError as fault:
+            line = _line(fault, source)
+            refusal = Refusal(line, _text(source, line), _reason(_plain(fault)))
+            if is_last or not (self.is_derived or NEEDS_ONE_CHAIN in refusal.reason):
+                raise
+        else:
+            if way.is_known_right or self.is_right(built):
+                return built, None
+            refusal = Refusal(None, "", (
+                "gives other numbers compiled than as plain Python" if is_last
+                else "something has another meaning in compiled code" if self.is_derived
+                else "something has another meaning for many chains at a time than for one"
+            ))
+        if self.key is not None:
+            self._cache(kind).keep(refusal)
+        return None, refusal
+
+    def _tell(self, way: Way, refusal: Refusal, source: Callable[..., Any]) -> None:
+        warn(
+            f"{self.name} {way.words}, since at {_place(source, refusal.line, refusal.text)} {refusal.reason}; "
+            f"{way.advice}."
+        )
 
     def _cache(self, kind: str = "") -> "_DiskCache":
         return _DiskCache(self.name, f"{self.key} {self.signature}{kind}")

@@ -45,7 +45,8 @@ def adjoint_of(
 
     Returns
     -------
-    A function (x, theta, data, x_bar, weight), or with theta_bar, that adds weight times the derivative.
+    A function (x, theta, data, x_bar, weight), or with theta_bar, that adds weight times the derivative to x_bar or to
+    the parts of theta_bar, each in a row; and along x gives the function's own value.
 
     Raises
     ------
@@ -65,9 +66,13 @@ def adjoint_of(
         raise CannotReverse("a result that is not one number", function.__code__.co_firstlineno)
     shapes = {f"theta.{name}": shape for name, shape in (theta or {}).items()}
     outputs = frozenset({"x_bar"} if wrt == "x" else {f"theta_bar.{name}" for name in theta or ()})
-    lines, _ = needed(reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight", shapes), outputs)
+    lines = reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight", shapes)
+    if wrt == "x":
+        outputs |= {"energy"}
+    lines, _ = needed(lines, outputs)
+    last = ["    return energy"] if wrt == "x" else [] if lines else ["    pass"]
     head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
-    text = ast.unparse(ast.parse("\n".join([head, *(written(lines) if lines else ["    pass"])])))
+    text = ast.unparse(ast.parse("\n".join([head, *written(lines), *last])))
     helpers = {"damped": inlined(rules.damped), "wrapped": inlined(rules.wrapped), "zeros": zeros}
     namespace: dict[str, Any] = {**WORDS, **helpers, "inf": np.inf, "nan": np.nan, **scopes.constants}
     exec(compile(text, f"<adjoint of {function.__name__}>", "exec"), namespace)

@@ -19,12 +19,15 @@ from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, 
 
 
 def reversed_lines(block: Block, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Code]:
-    """The lines that add seed * d result / d x to x_bar, or to theta_bar, whose parts have these shapes."""
+    """The lines that let `energy` be the result, and add seed * d result / d x to x_bar, or to theta_bar.
+
+    `shapes` are those of the parts of theta_bar.
+    """
     plan = plan_of(block)
     backward = _Backward(plan, shapes, set())
     backward.add(result, seed)
     backward.block(block)
-    return [*_forward(block, plan), *backward.lines]
+    return [*_forward(block, plan), Line("energy", result.text), *backward.lines]
 
 
 # ---- forwards ----

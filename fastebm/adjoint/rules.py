@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 
 from fastebm.adjoint.statements import Let, Operand
-from fastebm.lanes.language import where
+from fastebm.lanes.language import vanishes, where
 from fastebm.lanes.primitives import BINARY, UNARY
 
 _PRODUCTS = {  # slopes along a and b of what y stands for, as factors
@@ -18,7 +18,7 @@ _PRODUCTS = {  # slopes along a and b of what y stands for, as factors
 
 def damped(bar: float, slope: float) -> float:
     """bar * slope, and 0 where bar is: of what a choice has dropped nothing remains, even if its slope is infinite."""
-    return where(bar == 0.0, 0.0, bar * slope)  # type: ignore[no-any-return]
+    return where(vanishes(bar), 0.0, bar * slope)  # type: ignore[no-any-return]
 
 
 def wrapped(index: int, size: int) -> int:

@@ -10,9 +10,10 @@ import numpy as np
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
+from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Program
+from fastebm.energies.programs import Makers, Program
 
 
 class Sum(Energy):
@@ -149,15 +150,27 @@ def _sum_program(first: Program, second: Program) -> Program:
     def grad() -> Any:
         one, other = first.grad.pointer, second.grad.pointer
 
-        def tile_grad(x: Any, packed: Any, out: Any) -> None:
-            more = np.empty(out.shape)
-            one(x, packed[:cut], out)
-            other(x, packed[cut:], more)
-            for i in range(out.shape[0]):
-                for l in range(out.shape[1]):
-                    out[i, l] += more[i, l]
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+            more_e, more_g = np.empty(len(e)), np.empty(g.shape)
+            one(x, packed[:cut], e, g)
+            other(x, packed[cut:], more_e, more_g)
+            for l in range(len(e)):
+                e[l] += more_e[l]
+            _add(more_g, g)
 
         return tile_grad
+
+    def hvp() -> Any:
+        one, other = first.hvp.pointer, second.hvp.pointer
+
+        def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
+            more_g, more_h = np.empty(g.shape), np.empty(g.shape)
+            one(x, v, packed[:cut], g, h)
+            other(x, v, packed[cut:], more_g, more_h)
+            _add(more_g, g)
+            _add(more_h, h)
+
+        return tile_hvp
 
     def grad_theta() -> Any:
         one, other = first.grad_theta.pointer, second.grad_theta.pointer
@@ -170,7 +183,7 @@ def _sum_program(first: Program, second: Program) -> Program:
 
     return programs.build(
         first.dim, first.n_params + second.n_params, first.n_packed + second.n_packed,
-        "sum", _key("sum", first, second), energy, grad, grad_theta,
+        "sum", _key("sum", first, second), Makers(energy, grad, grad_theta, hvp),
     )
 
 
@@ -191,13 +204,23 @@ def _tempered_program(part: Program) -> Program:
     def grad() -> Any:
         inner = part.grad.pointer
 
-        def tile_grad(x: Any, packed: Any, out: Any) -> None:
-            inner(x, packed[:cut], out)
-            for i in range(out.shape[0]):
-                for l in range(out.shape[1]):
-                    out[i, l] *= packed[cut]
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+            inner(x, packed[:cut], e, g)
+            for l in range(len(e)):
+                e[l] *= packed[cut]
+            _scale(g, packed[cut])
 
         return tile_grad
+
+    def hvp() -> Any:
+        inner = part.hvp.pointer
+
+        def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
+            inner(x, v, packed[:cut], g, h)
+            _scale(g, packed[cut])
+            _scale(h, packed[cut])
+
+        return tile_hvp
 
     def grad_theta() -> Any:
         inner = part.grad_theta.pointer
@@ -210,7 +233,8 @@ def _tempered_program(part: Program) -> Program:
 
         return tile_grad_theta
 
-    return programs.build(part.dim, n_params, cut + 1, "tempered", _key("tempered", part), energy, grad, grad_theta)
+    makers = Makers(energy, grad, grad_theta, hvp)
+    return programs.build(part.dim, n_params, cut + 1, "tempered", _key("tempered", part), makers)
 
 
 @functools.lru_cache(maxsize=256)
@@ -222,22 +246,29 @@ def _walled_program(part: Program) -> Program:
 
         def tile_energy(x: Any, packed: Any, out: Any) -> None:
             inner(x, packed[:cut], out)
-            for i in range(dim):
-                lower, upper = packed[cut + i], packed[cut + dim + i]
-                for l in range(len(out)):
-                    out[l] = out[l] if lower <= x[i, l] <= upper else np.inf
+            _wall(x, packed[cut:], out)
 
         return tile_energy
 
     def grad() -> Any:
         inner = part.grad.pointer
-        return lambda x, packed, out: inner(x, packed[:cut], out)
+
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+            inner(x, packed[:cut], e, g)
+            _wall(x, packed[cut:], e)
+
+        return tile_grad
+
+    def hvp() -> Any:
+        inner = part.hvp.pointer
+        return lambda x, v, packed, g, h: inner(x, v, packed[:cut], g, h)
 
     def grad_theta() -> Any:
         inner = part.grad_theta.pointer
         return lambda x, packed, weights, out: inner(x, packed[:cut], weights, out)
 
-    return programs.build(dim, part.n_params, cut + 2 * dim, "walled", _key("walled", part), energy, grad, grad_theta)
+    makers = Makers(energy, grad, grad_theta, hvp)
+    return programs.build(dim, part.n_params, cut + 2 * dim, "walled", _key("walled", part), makers)
 
 
 @functools.lru_cache(maxsize=256)
@@ -249,28 +280,79 @@ def _observed_program(part: Program) -> Program:
 
         def tile_energy(x: Any, packed: Any, out: Any) -> None:
             inner(x[:dim], packed[:cut], out)
-            for i in range(dim):
-                for l in range(len(out)):
-                    away = x[dim + i, l] - x[i, l]
-                    out[l] += 0.5 * packed[cut] * away * away
+            _observe(x, packed[cut], out)
 
         return tile_energy
 
     def grad() -> Any:
         inner = part.grad.pointer
 
-        def tile_grad(x: Any, packed: Any, out: Any) -> None:
-            inner(x[:dim], packed[:cut], out[:dim])
-            for i in range(dim):
-                for l in range(x.shape[1]):
-                    pull = packed[cut] * (x[dim + i, l] - x[i, l])
-                    out[i, l] -= pull
-                    out[dim + i, l] = pull
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+            inner(x[:dim], packed[:cut], e, g[:dim])
+            _observe(x, packed[cut], e)
+            _pull(x, packed[cut], g)
 
         return tile_grad
+
+    def hvp() -> Any:
+        inner = part.hvp.pointer
+
+        def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
+            inner(x[:dim], v[:dim], packed[:cut], g[:dim], h[:dim])
+            _pull(x, packed[cut], g)
+            _pull(v, packed[cut], h)
+
+        return tile_hvp
 
     def grad_theta() -> Any:
         inner = part.grad_theta.pointer
         return lambda x, packed, weights, out: inner(x[:dim], packed[:cut], weights, out)
 
-    return programs.build(2 * dim, part.n_params, cut + 1, "observed", _key("observed", part), energy, grad, grad_theta)
+    makers = Makers(energy, grad, grad_theta, hvp)
+    return programs.build(2 * dim, part.n_params, cut + 1, "observed", _key("observed", part), makers)
+
+
+# ---- compiled parts, which change their last argument in place, but for `_wall` and `_scale`, the first ----
+
+
+@inlined
+def _add(more, out):  # type: ignore[no-untyped-def]
+    for i in range(out.shape[0]):
+        for l in range(out.shape[1]):
+            out[i, l] += more[i, l]
+
+
+@inlined
+def _scale(out, beta):  # type: ignore[no-untyped-def]
+    for i in range(out.shape[0]):
+        for l in range(out.shape[1]):
+            out[i, l] *= beta
+
+
+@inlined
+def _wall(x, walls, e):  # type: ignore[no-untyped-def]
+    """+inf outside of the walls: dim lower ends, then dim upper ones."""
+    dim = x.shape[0]
+    for i in range(dim):
+        for l in range(len(e)):
+            e[l] = e[l] if walls[i] <= x[i, l] <= walls[dim + i] else np.inf
+
+
+@inlined
+def _observe(x, precision, e):  # type: ignore[no-untyped-def]
+    dim = x.shape[0] // 2
+    for i in range(dim):
+        for l in range(len(e)):
+            away = x[dim + i, l] - x[i, l]
+            e[l] += 0.5 * precision * away * away
+
+
+@inlined
+def _pull(x, precision, g):  # type: ignore[no-untyped-def]
+    """Add the gradient of |y - x|**2 / 2 times the precision; that along y is new."""
+    dim = x.shape[0] // 2
+    for i in range(dim):
+        for l in range(x.shape[1]):
+            pull = precision * (x[dim + i, l] - x[i, l])
+            g[i, l] -= pull
+            g[dim + i, l] = pull

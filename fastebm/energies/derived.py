@@ -1,49 +1,75 @@
-"""Tile functions of an energy's gradients, from its own source: read backwards, or where that fails on dual numbers."""
+"""Makers of an energy's derivatives from its own source: read backwards, or where that fails on dual numbers."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastebm._checks import warn
-from fastebm.adjoint.functions import Shapes, adjoint_of
+from fastebm._compile import CHAIN_BY_CHAIN, NotThisWay, Way
+from fastebm.adjoint.functions import Adjoint, Shapes, adjoint_of
 from fastebm.adjoint.syntax import CannotReverse, NoSource
-from fastebm.energies.lane_code import tile_grad_of, tile_grad_theta_of
+from fastebm.energies.lane_code import tile_energy_of, tile_grad_of, tile_grad_theta_of, tile_hvp_of
+from fastebm.energies.programs import Makers
 from fastebm.energies.scalar_code import ScalarCode
 
-Maker = Callable[[], Callable[..., Any]]
+_ON_DUALS = (
+    "is derived on dual numbers, one direction at a time",
+    "write plain loops and assignments to have it faster",
+)
 
 
-def makers(
-    code: ScalarCode, function: Any, theta: Shapes | None, data: Mapping[str, Any], bound: Shapes, name: str
-) -> tuple[Maker, Maker]:
-    """Makers of the tile functions of dE/dx and dE/dtheta; the arguments are those of `adjoint_of`."""
+class Derived:
+    """The faces of an energy that is given as a scalar function.
 
-    def grad() -> Callable[..., Any]:
+    Parameters
+    ----------
+    code : the function with its parameters and data.
+    function : what is read; the same, before its arrays became an argument.
+    theta, data, bound : as for `adjoint_of`.
+    """
+
+    def __init__(
+        self, code: ScalarCode, function: Any, theta: Shapes | None, data: Mapping[str, Any], bound: Shapes
+    ) -> None:
+        self.code = code
+        self.shapes = theta or {}
+        self._read = functools.cache(lambda wrt: adjoint_of(function, wrt, code.dim, theta, data, bound))
+
+    def adjoint(self, wrt: str) -> Adjoint:
+        """The adjoint along "x" or "theta"."""
         try:
-            return tile_grad_of(adjoint_of(function, "x", code.dim, theta, data, bound).function, code.unpack, code.dim)
+            return self._read(wrt)
         except NoSource:
-            return code.grad()
+            raise NotThisWay(None) from None
         except CannotReverse as fault:
-            _tell(name, "grad", fault, function)
-            return code.grad()
+            raise NotThisWay(f"its source cannot be read backwards ({fault.what})", fault.line) from None
 
-    def grad_theta() -> Callable[..., Any]:
-        if not theta:
-            return code.grad_theta()
-        try:
-            adjoint = adjoint_of(function, "theta", code.dim, theta, data, bound)
-            return tile_grad_theta_of(adjoint.function, code.unpack, code.dim, theta)
-        except NoSource:
-            return code.grad_theta()
-        except CannotReverse as fault:
-            _tell(name, "grad_theta", fault, function)
-            return code.grad_theta()
+    def makers(self) -> Makers:
+        """Of tile functions on lanes."""
+        code, dim = self.code, self.code.dim
+        return Makers(
+            lambda: tile_energy_of(code.call, code.unpack, dim),
+            lambda: tile_grad_of(self.adjoint("x").function, code.unpack, dim),
+            self._grad_theta,
+            lambda: tile_hvp_of(self.adjoint("x").function, code.unpack, dim),
+        )
 
-    return grad, grad_theta
+    def _grad_theta(self) -> Callable[..., Any]:
+        if not self.shapes:
+            return lambda x, packed, weights, out: None
+        return tile_grad_theta_of(self.adjoint("theta").function, self.code.unpack, self.code.dim, self.shapes)
 
-
-def _tell(name: str, face: str, fault: CannotReverse, function: Any) -> None:
-    place = function.__code__.co_filename + ("" if fault.line is None else f", line {fault.line}")
-    warn(
-        f"{face} of {name} is derived on dual numbers, one direction at a time, since its source cannot be read "
-        f"backwards at {place}: {fault.what}; write plain loops and assignments to have it faster."
-    )
+    def slower(self) -> dict[str, list[Way]]:
+        """Other ways to the same faces, by their names."""
+        code = self.code
+        return {
+            "energy": [Way(code.energy, *CHAIN_BY_CHAIN)],
+            "grad": [
+                Way(lambda: code.adjoint_grad(self.adjoint("x").function), *CHAIN_BY_CHAIN),
+                Way(code.dual_grad, *_ON_DUALS, is_known_right=True),
+            ],
+            "grad_theta": [
+                Way(lambda: code.adjoint_grad_theta(self.adjoint("theta").function), *CHAIN_BY_CHAIN),
+                Way(code.dual_grad_theta, *_ON_DUALS, is_known_right=True),
+            ],
+            "hvp": [Way(lambda: code.adjoint_hvp(self.adjoint("x").function), *CHAIN_BY_CHAIN)],
+        }

@@ -117,6 +117,42 @@ class Energy(abc.ABC):
         values = programs.grads(self.program, self.packed, points)
         return values[0] if is_single else values
 
+    def hvp(self, X: ArrayLike, V: ArrayLike) -> FloatArray:
+        """Products of second derivatives with directions, exact to rounding.
+
+        Parameters
+        ----------
+        X : (n, dim) or (dim,) points.
+        V : directions, of the same shape; or (dim,), one for all points.
+
+        Returns
+        -------
+        sum_j d2E/dx_i dx_j V_j, of the shape of X.
+
+        Raises
+        ------
+        EnergyCompileError : the energy's source is not to be had, or has what cannot be read backwards.
+        """
+        points, is_single = _checks.points(X, self.dim)
+        directions = _checks.points(V, self.dim)[0]
+        if len(directions) not in (1, len(points)):
+            raise ValueError(f"V has {len(directions)} rows and X {len(points)}; pass a direction for every point.")
+        everywhere = np.ascontiguousarray(np.broadcast_to(directions, points.shape))
+        values = programs.hvps(self.program, self.packed, points, everywhere)
+        return values[0] if is_single else values
+
+    def hessian(self, X: ArrayLike) -> FloatArray:
+        """d2E/dx2 at X (n, dim) or (dim,): (n, dim, dim) or (dim, dim), exact to rounding; errors as of `hvp`."""
+        points, is_single = _checks.points(X, self.dim)
+        values = programs.hessians(self.program, self.packed, points)
+        return values[0] if is_single else values
+
+    def laplacian(self, X: ArrayLike) -> Any:
+        """The trace of d2E/dx2 at X (n, dim) or (dim,): (n,) or a float, exact to rounding; errors as of `hvp`."""
+        points, is_single = _checks.points(X, self.dim)
+        values = programs.laplacians(self.program, self.packed, points)
+        return float(values[0]) if is_single else values
+
     def grad_theta(self, X: ArrayLike) -> FloatArray:
         """dE/dtheta at X (n, dim) or (dim,): (n, n_params) or (n_params,), exact to rounding."""
         points, is_single = _checks.points(X, self.dim)

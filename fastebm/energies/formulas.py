@@ -3,13 +3,11 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from fastebm import _checks
-from fastebm._compile import Compiled
 from fastebm.energies import programs
 from fastebm.energies.closures import Data
 from fastebm.energies.energy import Energy
@@ -28,7 +26,6 @@ class Formula(Energy):
     theta : names and values of the parameters, at least one.
     settings : what the constructor of the class is called with to make this energy again, as JSON.
     data : names and values of arrays that are no parameters.
-    grad, grad_theta : tile functions by hand, where they are faster than what is derived from the source.
     """
 
     def __init__(
@@ -38,13 +35,11 @@ class Formula(Energy):
         theta: Mapping[str, ArrayLike],
         settings: Mapping[str, Any],
         data: Mapping[str, ArrayLike] | None = None,
-        grad: Compiled | None = None,
-        grad_theta: Compiled | None = None,
     ) -> None:
         arrays = {key: _checks.finite_array(value, key) for key, value in theta.items()}
         beside = Data({key: _checks.finite_array(value, key) for key, value in (data or {}).items()})
         shapes = tuple((key, value.shape) for key, value in arrays.items())
-        program = _program(function, dim, shapes, tuple(beside.shapes.items()), grad, grad_theta)
+        program = _program(function, dim, shapes, tuple(beside.shapes.items()))
         super().__init__(program, arrays, beside.packed(), name=type(self).__name__)
         self.settings = dict(settings)
 
@@ -53,28 +48,15 @@ class Formula(Energy):
 
 
 @functools.lru_cache(maxsize=256)
-def _program(
-    function: Function,
-    dim: int,
-    shapes: tuple[Any, ...],
-    data_shapes: tuple[Any, ...],
-    grad: Compiled | None,
-    grad_theta: Compiled | None,
-) -> Program:
+def _program(function: Function, dim: int, shapes: tuple[Any, ...], data_shapes: tuple[Any, ...]) -> Program:
     """One program for all energies of a form, so that they share compiled code."""
-    from fastebm.energies.derived import makers
-    from fastebm.energies.lane_code import tile_energy_of  # number types take a tenth of Numba's own import time
+    from fastebm.energies.derived import Derived  # number types take a tenth of Numba's own import time
     from fastebm.energies.scalar_code import ScalarCode
 
     code = ScalarCode(function, dim, dict(shapes), dict(data_shapes), takes_theta=True)
+    derived = Derived(code, function, dict(shapes), {}, {key: shape for key, (_, shape) in data_shapes})
     name = f"{function.__module__}.{function.__name__}"
-    program = programs.build(
-        dim,
-        code.n_params,
-        code.n_params + sum(math.prod(shape) for _, (_, shape) in data_shapes),
-        function.__name__,
-        f"{name} {dim} {shapes} {data_shapes}",
-        lambda: tile_energy_of(code.call, code.unpack, dim),
-        *makers(code, function, dict(shapes), {}, {key: shape for key, (_, shape) in data_shapes}, function.__name__),
+    n_packed = code.n_params + sum(math.prod(shape) for _, (_, shape) in data_shapes)
+    return programs.build(
+        dim, code.n_params, n_packed, function.__name__, f"{name} {dim} {shapes} {data_shapes}", derived.makers()
     )
-    return replace(program, grad=grad or program.grad, grad_theta=grad_theta or program.grad_theta)

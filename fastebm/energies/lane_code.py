@@ -1,4 +1,4 @@
-"""The tile function around a user's scalar function: a loop over lanes, LANES columns of the tile at a time."""
+"""Tile functions around a user's scalar function, or its adjoint: loops over lanes, LANES columns at a time."""
 
 import math
 from collections import namedtuple
@@ -11,7 +11,14 @@ from numba.core import errors
 from numba.extending import overload
 
 from fastebm._compile import FLAGS, inlined_checking_indices
-from fastebm.lanes.arrays import lanes_of, own_lanes, part_of_lanes, writable_lanes_of
+from fastebm.lanes.arrays import (
+    dual_lanes_of,
+    lanes_of,
+    own_lanes,
+    part_of_lanes,
+    writable_dual_lanes_of,
+    writable_lanes_of,
+)
 from fastebm.lanes.lane import LaneLike, as_lane, lane_sum, load_row, store, store_row
 from fastebm.tiles import LANES
 
@@ -32,20 +39,39 @@ def _one_lane(value: Any) -> Any:
 
 
 def tile_grad_of(adjoint: Any, unpack: Any, dim: int) -> Callable[..., Any]:
-    """The tile function of an adjoint along x: (x, theta, data, x_bar, weight)."""
+    """The tile function of an adjoint along x: (x, theta, data, x_bar, weight) -> the energy."""
     user = inlined_checking_indices(adjoint)
 
-    def tile_grad(x: Any, packed: Any, out: Any) -> None:
+    def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
         theta, data = unpack(packed)
         for l in range(0, x.shape[1], LANES):
             for i in range(dim):
-                store(out, i, l, as_lane(0.0))
-            user(lanes_of(x, l, dim), theta, data, writable_lanes_of(out, l, dim), as_lane(1.0))
+                store(g, i, l, as_lane(0.0))
+            value = user(lanes_of(x, l, dim), theta, data, writable_lanes_of(g, l, dim), as_lane(1.0))
+            store_row(e, l, _one_lane(value))
 
     return tile_grad
 
 
-def tile_grad_theta_of(adjoint: Any, unpack: Any, dim: int, shapes: Mapping[str, tuple[int, ...]]) -> Callable[..., Any]:
+def tile_hvp_of(adjoint: Any, unpack: Any, dim: int) -> Callable[..., Any]:
+    """The tile function of second derivatives: an adjoint along x, run on dual lanes with v as their derivatives."""
+    user = inlined_checking_indices(adjoint)
+
+    def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
+        theta, data = unpack(packed)
+        for l in range(0, x.shape[1], LANES):
+            for i in range(dim):
+                store(g, i, l, as_lane(0.0))
+                store(h, i, l, as_lane(0.0))
+            point, slopes = dual_lanes_of(x, v, l, dim), writable_dual_lanes_of(g, h, l, dim)
+            user(point, theta, data, slopes, as_lane(1.0))
+
+    return tile_hvp
+
+
+def tile_grad_theta_of(
+    adjoint: Any, unpack: Any, dim: int, shapes: Mapping[str, tuple[int, ...]]
+) -> Callable[..., Any]:
     """The tile function of an adjoint along theta: (x, theta, data, theta_bar, weight); sums over columns by halves."""
     user = inlined_checking_indices(adjoint)
     n_params = sum(math.prod(shape) for shape in shapes.values())

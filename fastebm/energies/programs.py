@@ -1,12 +1,12 @@
-"""What is compiled of an energy: three tile functions, and the drivers that run them over many points.
+"""What is compiled of an energy: four tile functions, and the drivers that run them over many points.
 
 A program depends on an energy's form, never on the numbers in it. Theta and the energy's data travel in one vector,
 `packed`, that every tile function takes: new numbers compile nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -20,7 +20,10 @@ from fastebm._compile import (
     GRAD_SIGNATURE,
     GRAD_THETA,
     GRAD_THETA_SIGNATURE,
+    HVP,
+    HVP_SIGNATURE,
     TILE,
+    TILES,
     VECTOR,
     Compiled,
     compiled,
@@ -29,7 +32,18 @@ from fastebm._compile import (
 )
 from fastebm.tiles import LANES
 
+Maker = Callable[[], Callable[..., Any]]
+
 _PARALLEL_FROM = 2**17  # points times numbers that each one touches; below, a thread costs more than it saves
+
+
+class Makers(NamedTuple):
+    """What makes the tile functions of an energy, called when they are first needed; signatures in `_compile`."""
+
+    energy: Maker
+    grad: Maker
+    grad_theta: Maker
+    hvp: Maker
 
 
 @dataclass(frozen=True)
@@ -47,41 +61,20 @@ class Program:
     energy: Compiled
     grad: Compiled
     grad_theta: Compiled
+    hvp: Compiled
 
 
 def build(
-    dim: int,
-    n_params: int,
-    n_packed: int,
-    name: str,
-    key: str | None,
-    energy: Callable[[], Callable[..., Any]],
-    grad: Callable[[], Callable[..., Any]],
-    grad_theta: Callable[[], Callable[..., Any]],
-    source: Callable[..., Any] | None = None,
-    slow_energy: Callable[[], Callable[..., Any]] | None = None,
-    slow_grad: Callable[[], Callable[..., Any]] | None = None,
-    slow_grad_theta: Callable[[], Callable[..., Any]] | None = None,
-    is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
+    dim: int, n_params: int, n_packed: int, name: str, key: str | None, makers: Makers,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Program:
-    """A program from three makers of tile functions, which are called when first needed.
-
-    `source` is the user's function, `slow_energy` makes the tile function for one that cannot run on lanes, and
-    `is_right` says whether a compiled energy gives its numbers.
-    """
-
-    def lazy(
-        face: str, make: Callable[[], Callable[..., Any]], signature: Any, **more: Any
-    ) -> Compiled:
-        where = None if key is None else f"{face} of {key}"
-        return Compiled(make, signature, where, f"{face} of {name}", source, **more)
-
-    return Program(
-        dim, n_params, n_packed, key,
-        lazy("energy", energy, ENERGY_SIGNATURE, fallback=slow_energy, is_right=is_right),
-        lazy("grad", grad, GRAD_SIGNATURE, fallback=slow_grad),
-        lazy("grad_theta", grad_theta, GRAD_THETA_SIGNATURE, fallback=slow_grad_theta),
-    )
+    """A program from makers of tile functions; `more` is what `Compiled` is told beside, by the face's name."""
+    signatures = (ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, HVP_SIGNATURE)
+    faces = {
+        face: Compiled(make, signature, key and f"{face} of {key}", f"{face} of {name}", **(more or {}).get(face, {}))
+        for (face, make), signature in zip(makers._asdict().items(), signatures, strict=True)
+    }
+    return Program(dim, n_params, n_packed, key, **faces)
 
 
 @inlined
@@ -115,17 +108,57 @@ def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-un
 def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = dE/dx at X[first:last], both (n, dim)."""
     dim = X.shape[1]
-    scratch = np.empty(2 * dim * width)
+    scratch, values = np.empty(2 * dim * width), np.empty(width)
     for start in range(first, last, width):
         n = min(width, last - start)
         n_columns = -(-n // LANES) * LANES
         x = scratch[: dim * n_columns].reshape((dim, n_columns))
         g = scratch[dim * width : dim * (width + n_columns)].reshape((dim, n_columns))
         _fill(x, X, start, n)
-        grad(x, packed, g)
+        grad(x, packed, values[:n_columns], g)
         for l in range(n):
             for i in range(dim):
                 out[start + l, i] = g[i, l]
+
+
+@compiled(types.void(HVP, VECTOR, TILE, TILE, TILE, types.intp, types.intp, types.intp))
+def _hvps(hvp, packed, X, V, out, first, last, width):  # type: ignore[no-untyped-def]
+    """out[first:last] = d2E/dx2 V at X[first:last], all (n, dim)."""
+    dim = X.shape[1]
+    scratch = np.empty((4, dim * width))
+    for start in range(first, last, width):
+        n = min(width, last - start)
+        n_columns = -(-n // LANES) * LANES
+        x, v, g, h = [scratch[k, : dim * n_columns].reshape((dim, n_columns)) for k in range(4)]
+        _fill(x, X, start, n)
+        _fill(v, V, start, n)
+        hvp(x, v, packed, g, h)
+        for l in range(n):
+            for i in range(dim):
+                out[start + l, i] = h[i, l]
+
+
+@compiled(types.void(HVP, VECTOR, TILE, TILES, types.intp, types.intp, types.intp))
+def _hessians(hvp, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
+    """out[first:last] = d2E/dx2 at X[first:last], (n, dim, dim); or of its diagonal, (n, dim, 1)."""
+    dim = X.shape[1]
+    scratch = np.empty((4, dim * width))
+    for start in range(first, last, width):
+        n = min(width, last - start)
+        n_columns = -(-n // LANES) * LANES
+        x, v, g, h = [scratch[k, : dim * n_columns].reshape((dim, n_columns)) for k in range(4)]
+        _fill(x, X, start, n)
+        v[:, :] = 0.0
+        for i in range(dim):
+            v[i, :] = 1.0
+            hvp(x, v, packed, g, h)
+            v[i, :] = 0.0
+            for l in range(n):
+                if out.shape[2] == 1:
+                    out[start + l, i, 0] = h[i, l]
+                else:
+                    for j in range(dim):
+                        out[start + l, i, j] = h[j, l]
 
 
 @compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, VECTOR, types.intp, types.intp, types.intp))
@@ -172,6 +205,36 @@ def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     grad = program.grad.pointer
     with explained_index_errors(program.grad):
         _spread(lambda first, last: _grads(grad, packed, X, out, first, last, width), len(X), program, len(X))
+    return out
+
+
+def hvps(program: Program, packed: FloatArray, X: FloatArray, V: FloatArray) -> FloatArray:
+    """d2E/dx2 V at points X, both (n, dim), as (n, dim)."""
+    out = np.empty_like(X)
+    width = tiles.widest(program.dim)
+    hvp = program.hvp.pointer
+    with explained_index_errors(program.hvp):
+        _spread(lambda first, last: _hvps(hvp, packed, X, V, out, first, last, width), len(X), program, len(X))
+    return out
+
+
+def hessians(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
+    """d2E/dx2 at points X (n, dim), as (n, dim, dim)."""
+    return _second(program, packed, X, program.dim)
+
+
+def laplacians(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
+    """The traces of d2E/dx2 at points X (n, dim), as (n,)."""
+    return np.asarray(_second(program, packed, X, 1).sum(axis=(1, 2)))
+
+
+def _second(program: Program, packed: FloatArray, X: FloatArray, n_columns: int) -> FloatArray:
+    out = np.empty((*X.shape, n_columns))
+    width = tiles.widest(program.dim)
+    hvp = program.hvp.pointer
+    n = len(X) * program.dim
+    with explained_index_errors(program.hvp):
+        _spread(lambda first, last: _hessians(hvp, packed, X, out, first, last, width), len(X), program, n)
     return out
 
 

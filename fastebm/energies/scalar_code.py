@@ -14,7 +14,7 @@ from numba.np.arrayobj import populate_array
 
 from fastebm._compile import FLAGS, inlined, inlined_checking_indices
 from fastebm.lanes import meanings  # noqa: F401 (registers them)
-from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual
+from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, make_dual, value_of
 
 Function = Callable[..., Any]
 
@@ -45,6 +45,8 @@ class ScalarCode:
             data.append(f"{kind}_part(packed, {start}, {shape})")
             start += math.prod(shape)
         self.unpack = _unpacker("packed", shapes, theta, data_shapes, data)
+        rows = _parts(shapes, "out[{start}:{stop}]", "out[{start}:{stop}]")
+        self.unpack_rows = _unpacker("out", shapes, rows, {}, [])
         self.unpack_duals = _unpacker("packed, pairs", shapes, duals, data_shapes, data)
 
     def _with_parts(self, function: Any) -> Any:
@@ -69,10 +71,61 @@ class ScalarCode:
 
         return tile_energy
 
-    def grad(self) -> Function:
+    def adjoint_grad(self, adjoint: Any) -> Function:
+        """Of an adjoint along x: (x, theta, data, x_bar, weight) -> the energy."""
+        user, unpack, dim = inlined_checking_indices(adjoint), self.unpack, self.dim
+
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+            point, x_bar = np.empty(dim), np.empty(dim)
+            theta, data = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                    x_bar[i] = 0.0
+                e[l] = _one_number(user(point, theta, data, x_bar, 1.0))
+                for i in range(dim):
+                    g[i, l] = x_bar[i]
+
+        return tile_grad
+
+    def adjoint_grad_theta(self, adjoint: Any) -> Function:
+        """Of an adjoint along theta: (x, theta, data, theta_bar, weight)."""
+        user, unpack, dim, parts = inlined_checking_indices(adjoint), self.unpack, self.dim, self.unpack_rows
+
+        def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
+            point = np.empty(dim)
+            theta, data = unpack(packed)
+            theta_bar = parts(out)[0]
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    point[i] = x[i, l]
+                user(point, theta, data, theta_bar, weights[l])
+
+        return tile_grad_theta
+
+    def adjoint_hvp(self, adjoint: Any) -> Function:
+        """Of an adjoint along x, run on dual numbers."""
+        user, unpack, dim = inlined_checking_indices(adjoint), self.unpack, self.dim
+
+        def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
+            pairs, bars = np.empty((dim, 2)), np.empty((dim, 2))
+            point, x_bar = as_duals(pairs), as_duals(bars)
+            theta, data = unpack(packed)
+            for l in range(x.shape[1]):
+                for i in range(dim):
+                    pairs[i, 0], pairs[i, 1] = x[i, l], v[i, l]
+                    bars[i, 0] = bars[i, 1] = 0.0
+                user(point, theta, data, x_bar, 1.0)
+                for i in range(dim):
+                    g[i, l], h[i, l] = bars[i, 0], bars[i, 1]
+
+        return tile_hvp
+
+    def dual_grad(self) -> Function:
+        """On duals, one direction after the other."""
         call, unpack, dim = self.call, self.unpack, self.dim
 
-        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
             pairs = np.zeros((dim, 2))
             point = as_duals(pairs)
             parts = unpack(packed)
@@ -81,12 +134,13 @@ class ScalarCode:
                     pairs[i, 0] = x[i, l]
                 for i in range(dim):
                     pairs[i, 1] = 1.0
-                    out[i, l] = _derivative(call(point, parts))
+                    e[l], g[i, l] = _both(call(point, parts))
                     pairs[i, 1] = 0.0
 
         return tile_grad
 
-    def grad_theta(self) -> Function:
+    def dual_grad_theta(self) -> Function:
+        """On duals, one parameter after the other."""
         call, unpack_duals, dim, n_params = self.call, self.unpack_duals, self.dim, self.n_params
 
         def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
@@ -100,23 +154,24 @@ class ScalarCode:
                     x_pairs[i, 0] = x[i, l]
                 for k in range(n_params):
                     pairs[k, 1] = 1.0
-                    out[k] += weights[l] * _derivative(call(point, unpack_duals(packed, pairs)))
+                    out[k] += weights[l] * _both(call(point, unpack_duals(packed, pairs)))[1]
                     pairs[k, 1] = 0.0
 
         return tile_grad_theta
 
     def given_grad(self, function: Any) -> Callable[[], Function]:
-        call, unpack, dim = self._with_parts(function), self.unpack, self.dim
+        energy, call, unpack, dim = self.call, self._with_parts(function), self.unpack, self.dim
 
-        def tile_grad(x: Any, packed: Any, out: Any) -> None:
+        def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
             point, components = np.empty(dim), np.empty(dim)
             parts = unpack(packed)
             for l in range(x.shape[1]):
                 for i in range(dim):
                     point[i] = x[i, l]
+                e[l] = _one_number(energy(point, parts))
                 _store(call(point, parts), components)
                 for i in range(dim):
-                    out[i, l] = components[i]
+                    g[i, l] = components[i]
 
         return lambda: tile_grad
 
@@ -203,16 +258,16 @@ def _one_number_compiled(value: Any) -> Any:
     raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
 
 
-def _derivative(value: Any) -> Any:
-    return value
+def _both(value: Any) -> Any:
+    return value, 0.0
 
 
-@overload(_derivative, strict=False)  # type: ignore[untyped-decorator]
-def _derivative_compiled(value: Any) -> Any:
+@overload(_both, strict=False)  # type: ignore[untyped-decorator]
+def _both_compiled(value: Any) -> Any:
     if value is DUAL:
-        return lambda value: derivative_of(value)
+        return lambda value: (value_of(value), derivative_of(value))
     if isinstance(value, REAL):
-        return lambda value: 0.0
+        return lambda value: (1.0 * value, 0.0)
     raise errors.NumbaTypeError(f"fastebm: the result is {_in_words(value)}, not one number")
 
 

@@ -1,4 +1,4 @@
-"""Arrays of lanes: the x of an energy, a view into a tile, and the temporaries that `eb.zeros` makes.
+"""Arrays of lanes, plain or dual: the x of an energy, a view into tiles, and the temporaries that `eb.zeros` makes.
 
 Reading outside an array gives nan, and writing there does nothing: compiled code never raises, and an energy that is
 nan is reported with its x.
@@ -13,7 +13,8 @@ from numba.core import cgutils
 from numba.core.imputils import RefType, iternext_impl
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-from fastebm.lanes.lane import LANE, LaneLike, as_real, refuse
+from fastebm.lanes.dual_lanes import DUAL_LANE, packed
+from fastebm.lanes.lane import LANE, LaneLike, refuse
 from fastebm.lanes.vectors import constant
 from fastebm.tiles import LANES
 
@@ -22,11 +23,19 @@ _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
 class LaneArray(types.IterableType):  # type: ignore[misc]
-    """A row of lanes: `data` the first double, `step` doubles from one lane to the next, `size` lanes."""
+    """A row of lanes: `data` the first double, `step` doubles from one lane to the next, `size` lanes.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name)
-        self.dtype = LANE
+    Of dual lanes `data` is for the values, and `slopes` in the same way for their derivatives.
+    """
+
+    def __init__(self, name: str, dtype: LaneLike) -> None:
+        super().__init__(name=name if dtype is LANE else f"{name} of duals")
+        self.dtype = dtype
+
+    @property
+    def fields(self) -> list[tuple[str, Any]]:
+        rows = ["data"] if self.dtype is LANE else ["data", "slopes"]
+        return [*((row, types.CPointer(types.float64)) for row in rows), ("step", types.intp), ("size", types.intp)]
 
     @property
     def iterator_type(self) -> Any:
@@ -47,26 +56,27 @@ class WritableLanes(LaneArray):
 
 class LaneIterator(types.SimpleIteratorType):  # type: ignore[misc]
     def __init__(self, array: LaneArray) -> None:
-        super().__init__(f"iterator of {array.name}", LANE)
+        super().__init__(f"iterator of {array.name}", array.dtype)
         self.array = array
 
 
-LANE_VIEW, OWNED_LANES, WRITABLE_LANES = LaneView("lanes"), OwnedLanes("own lanes"), WritableLanes("writable lanes")
+LANE_VIEW, DUAL_VIEW = (LaneView("lanes", dtype) for dtype in (LANE, DUAL_LANE))
+OWNED_LANES, OWNED_DUALS = (OwnedLanes("own lanes", dtype) for dtype in (LANE, DUAL_LANE))
+WRITABLE_LANES, WRITABLE_DUALS = (WritableLanes("writable lanes", dtype) for dtype in (LANE, DUAL_LANE))
 _WRITABLE = (OwnedLanes, WritableLanes)
-_FIELDS = [("data", types.CPointer(types.float64)), ("step", types.intp), ("size", types.intp)]
 
 
 @register_model(LaneView)
 @register_model(WritableLanes)
 class _ViewModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FIELDS)
+        super().__init__(manager, kind, kind.fields)
 
 
 @register_model(OwnedLanes)
 class _OwnedModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, [*_FIELDS, ("owner", types.MemInfoPointer(types.voidptr))])
+        super().__init__(manager, kind, [*kind.fields, ("owner", types.MemInfoPointer(types.voidptr))])
 
 
 @register_model(LaneIterator)
@@ -100,6 +110,27 @@ def _view_of_tile(kind: LaneArray) -> Any:
 lanes_of, writable_lanes_of = _view_of_tile(LANE_VIEW), _view_of_tile(WRITABLE_LANES)
 
 
+def _view_of_tiles(kind: LaneArray) -> Any:
+    @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+    def view_of_tiles(_context: Any, x: Any, slopes: Any, l: Any, size: Any) -> Any:
+        """The dual lanes of columns l to l + LANES of two tiles (dim, width), values and derivatives."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            tiles = [context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 1)]
+            view = _struct(context, builder, kind)
+            view.data, view.slopes = (builder.gep(tile.data, [arguments[2]]) for tile in tiles)
+            view.step = cgutils.unpack_tuple(builder, tiles[0].shape)[1]
+            view.size = arguments[3]
+            return view._getvalue()
+
+        return kind(x, slopes, types.intp, types.intp), generate
+
+    return view_of_tiles
+
+
+dual_lanes_of, writable_dual_lanes_of = _view_of_tiles(DUAL_VIEW), _view_of_tiles(WRITABLE_DUALS)
+
+
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
 def part_of_lanes(_context: Any, lanes: Any, start: Any, size: Any) -> Any:
     """Some of the lanes of an array, which keeps the memory."""
@@ -115,22 +146,33 @@ def part_of_lanes(_context: Any, lanes: Any, start: Any, size: Any) -> Any:
     return WRITABLE_LANES(lanes, types.intp, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def own_lanes(_context: Any, size: Any) -> Any:
-    """An array of so many lanes, all zero."""
+def _own(kind: LaneArray) -> Any:
+    n_rows = 1 if kind.dtype is LANE else 2
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        n_bytes = builder.mul(arguments[0], context.get_constant(types.intp, 8 * LANES))
-        array = _struct(context, builder, OWNED_LANES)
-        array.owner = context.nrt.meminfo_alloc(builder, n_bytes)
-        memory = context.nrt.meminfo_data(builder, array.owner)
-        cgutils.memset(builder, memory, n_bytes, 0)
-        array.data = builder.bitcast(memory, ir.DoubleType().as_pointer())
-        array.step = context.get_constant(types.intp, LANES)
-        array.size = arguments[0]
-        return array._getvalue()
+    @intrinsic  # type: ignore[untyped-decorator]
+    def own(_context: Any, size: Any) -> Any:
+        """An array of so many lanes, all zero."""
 
-    return OWNED_LANES(types.intp), generate
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            n_doubles = builder.mul(arguments[0], context.get_constant(types.intp, LANES))
+            n_bytes = builder.mul(n_doubles, context.get_constant(types.intp, 8 * n_rows))
+            array = _struct(context, builder, kind)
+            array.owner = context.nrt.meminfo_alloc(builder, n_bytes)
+            memory = context.nrt.meminfo_data(builder, array.owner)
+            cgutils.memset(builder, memory, n_bytes, 0)
+            array.data = builder.bitcast(memory, ir.DoubleType().as_pointer())
+            if n_rows == 2:
+                array.slopes = builder.gep(array.data, [n_doubles])
+            array.step = context.get_constant(types.intp, LANES)
+            array.size = arguments[0]
+            return array._getvalue()
+
+        return kind(types.intp), generate
+
+    return own
+
+
+own_lanes, own_dual_lanes = _own(OWNED_LANES), _own(OWNED_DUALS)
 
 
 @type_callable(len)  # type: ignore[untyped-decorator]
@@ -145,7 +187,7 @@ def _len(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
 
 @type_callable(operator.getitem)  # type: ignore[untyped-decorator]
 def _type_getitem(_context: Any) -> Any:
-    return lambda array, i: LANE if isinstance(array, LaneArray) and isinstance(i, _INDEX) else None
+    return lambda array, i: array.dtype if isinstance(array, LaneArray) and isinstance(i, _INDEX) else None
 
 
 @lower_builtin(operator.getitem, LaneArray, types.Any)  # type: ignore[untyped-decorator]
@@ -154,14 +196,18 @@ def _getitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     array = _struct(context, builder, kind, arguments[0])
     index, is_inside = _wrapped(builder, array, context.cast(builder, arguments[1], index_kind, types.intp))
     index = builder.select(is_inside, index, ir.Constant(index.type, 0))
-    return builder.select(is_inside, _load(builder, array, index), constant(_VECTOR, ir.DoubleType(), float("nan")))
+    nothing = constant(_VECTOR, ir.DoubleType(), float("nan"))
+    rows = [builder.select(is_inside, row, nothing) for row in _loaded(builder, kind, array, index)]
+    return _element(context, builder, rows)
 
 
 @type_callable(operator.setitem)  # type: ignore[untyped-decorator]
 def _type_setitem(_context: Any) -> Any:
     def typer(array: Any, i: Any, value: Any) -> Any:
-        is_number = isinstance(value, (LaneLike, types.Number, types.Boolean))
-        return types.none if isinstance(array, _WRITABLE) and isinstance(i, _INDEX) and is_number else None
+        if not isinstance(array, _WRITABLE) or not isinstance(i, _INDEX):
+            return None
+        is_number = value is array.dtype or array.dtype.can_convert_from(None, value) is not None
+        return types.none(array, i, array.dtype) if is_number else None
 
     return typer
 
@@ -172,10 +218,11 @@ def _setitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     kind, index_kind, value_kind = signature.args
     array = _struct(context, builder, kind, arguments[0])
     index, is_inside = _wrapped(builder, array, context.cast(builder, arguments[1], index_kind, types.intp))
-    value = as_real(context, builder, value_kind, arguments[2]).value
+    value = context.cast(builder, arguments[2], value_kind, kind.dtype)
+    rows = [value] if kind.dtype is LANE else cgutils.unpack_tuple(builder, value)
     with builder.if_then(is_inside, likely=True):
-        stored = builder.store(value, _place(builder, array, index))
-        stored.align = 8
+        for row, place in zip(rows, _places(builder, kind, array, index), strict=True):
+            builder.store(row, place).align = 8
     return context.get_dummy_value()
 
 
@@ -186,15 +233,22 @@ def _wrapped(builder: Any, array: Any, index: Any) -> tuple[Any, Any]:
     return index, builder.icmp_unsigned("<", index, array.size)
 
 
-def _place(builder: Any, array: Any, index: Any) -> Any:
-    first = builder.gep(array.data, [builder.mul(index, array.step)])
-    return builder.bitcast(first, _VECTOR.as_pointer())
+def _places(builder: Any, kind: LaneArray, array: Any, index: Any) -> list[Any]:
+    """Where the vectors of an element stand."""
+    rows = [array.data] if kind.dtype is LANE else [array.data, array.slopes]
+    first = builder.mul(index, array.step)
+    return [builder.bitcast(builder.gep(row, [first]), _VECTOR.as_pointer()) for row in rows]
 
 
-def _load(builder: Any, array: Any, index: Any) -> Any:
-    loaded = builder.load(_place(builder, array, index))
-    loaded.align = 8
+def _loaded(builder: Any, kind: LaneArray, array: Any, index: Any) -> list[Any]:
+    loaded = [builder.load(place) for place in _places(builder, kind, array, index)]
+    for row in loaded:
+        row.align = 8
     return loaded
+
+
+def _element(context: Any, builder: Any, rows: list[Any]) -> Any:
+    return rows[0] if len(rows) == 1 else packed(context, builder, *rows)
 
 
 @lower_builtin("getiter", LaneArray)  # type: ignore[untyped-decorator]
@@ -217,7 +271,7 @@ def _iternext(context: Any, builder: Any, signature: Any, arguments: Any, result
     is_valid = builder.icmp_signed("<", index, array.size)
     result.set_valid(is_valid)
     with builder.if_then(is_valid):
-        result.yield_(_load(builder, array, index))
+        result.yield_(_element(context, builder, _loaded(builder, kind.array, array, index)))
         builder.store(builder.add(index, ir.Constant(index.type, 1)), iterator.next)
 
 

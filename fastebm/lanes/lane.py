@@ -24,11 +24,11 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, models, overlo
 from fastebm._compile import NEEDS_ONE_CHAIN
 from fastebm.lanes import language, maths
 from fastebm.lanes.primitives import BINARY, UNARY
-from fastebm.lanes.vectors import Mask, Real, broadcast, where
+from fastebm.lanes.vectors import Mask, Real, broadcast, like, where
 from fastebm.tiles import LANES
 
 _LARGEST_PRODUCT = 8  # exponent; beyond, products round more often than `power` errs
-_POWERS = (operator.pow, operator.ipow, pow)
+POWERS = (operator.pow, operator.ipow, pow)
 _NUMBERS = (types.Float, types.Integer, types.Boolean)
 
 
@@ -39,7 +39,11 @@ class LaneLike(types.Type):  # type: ignore[misc]
         return Conversion.safe if isinstance(other, _NUMBERS) else None
 
 
-class LaneType(LaneLike):
+class PlainLane(LaneLike):
+    """What carries no derivatives."""
+
+
+class LaneType(PlainLane):
     def __init__(self) -> None:
         super().__init__(name="Lane")
 
@@ -50,7 +54,7 @@ class LaneType(LaneLike):
         return self if isinstance(other, (*_NUMBERS, MaskType)) else None
 
 
-class MaskType(LaneLike):
+class MaskType(PlainLane):
     """Truth values of the chains: what comparing lanes gives."""
 
     def __init__(self) -> None:
@@ -149,32 +153,42 @@ def teach(
     formula: Callable[..., Any],
     result: Any = LANE,
     operand: Callable[..., Any] = as_real,
+    family: type[LaneLike] = PlainLane,
+    packed: Callable[..., Any] = lambda _context, _builder, made: made.value,
 ) -> None:
-    """Give callables of `arity` arguments, one of them a lane or a mask, the meaning of a formula over `vectors`."""
+    """Give callables of `arity` arguments, one of them of the family, the meaning of a formula over `vectors`.
+
+    `operand` makes what the formula takes, and `packed` a value of type `result` of what it gives.
+    """
 
     def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
         pairs = zip(face.args, arguments, strict=True)
-        return formula(*(operand(context, builder, kind, value) for kind, value in pairs)).value
+        return packed(context, builder, formula(*(operand(context, builder, kind, value) for kind, value in pairs)))
 
-    places = [kinds for kinds in itertools.product((LaneLike, types.Any), repeat=arity) if LaneLike in kinds]
+    others = (types.Any,) if family is PlainLane else (PlainLane, types.Any)
+    places = [kinds for kinds in itertools.product((family, *others), repeat=arity) if family in kinds]
     for called in callables:
-        infer_global(called)(type("_Typing", (_Typing,), {"key": called, "arity": arity, "result": result}))
+        names = {"key": called, "arity": arity, "result": result, "family": family}
+        infer_global(called)(type("_Typing", (_Typing,), names))
         for kinds in places:
             lower_builtin(called, *kinds)(generate)
 
 
 class _Typing(AbstractTemplate):  # type: ignore[misc]
-    """The typing of a call with lanes or masks among its arguments; a whole exponent in the source stays a literal."""
+    """The typing of a call with lanes among its arguments; a whole exponent in the source stays a literal."""
 
     prefer_literal = True
     arity: int
     result: Any
+    family: type[LaneLike]
 
     def generic(self, arguments: Any, _named: Any) -> Any:
-        is_known = len(arguments) == self.arity and all(isinstance(one, (*_NUMBERS, LaneLike)) for one in arguments)
-        if not is_known or not any(isinstance(one, LaneLike) for one in arguments):
+        known = (*_NUMBERS, PlainLane, self.family)
+        if len(arguments) != self.arity or not all(isinstance(one, known) for one in arguments):
             return None
-        if not (self.key in _POWERS and isinstance(arguments[1], types.IntegerLiteral)):
+        if not any(isinstance(one, self.family) for one in arguments):
+            return None
+        if not (self.key in POWERS and isinstance(arguments[1], types.IntegerLiteral)):
             arguments = [types.unliteral(one) for one in arguments]
         return signature(self.result, *arguments)
 
@@ -185,14 +199,14 @@ def _teach_operators() -> None:
         ((operator.sub, operator.isub, np.subtract), lambda a, b: a - b),
         ((operator.mul, operator.imul, np.multiply), lambda a, b: a * b),
         ((operator.truediv, operator.itruediv, np.divide), lambda a, b: a / b),
-        ((operator.mod, operator.imod, np.remainder), _modulo),
-        ((operator.floordiv, operator.ifloordiv, np.floor_divide), _whole_quotient),
-        ((*_POWERS, math.pow, np.power), maths.power),
+        ((operator.mod, operator.imod, np.remainder), maths.modulo),
+        ((operator.floordiv, operator.ifloordiv, np.floor_divide), maths.whole_quotient),
+        ((*POWERS, math.pow, np.power), maths.power),
     ]
     for callables, formula in arithmetic:
         teach(callables, 2, formula)
-    for called in _POWERS:
-        lower_builtin(called, LaneLike, types.IntegerLiteral)(_literal_power)
+    for called in POWERS:
+        lower_builtin(called, PlainLane, types.IntegerLiteral)(_literal_power)
     for callables, relation in (
         ((operator.lt, np.less), lambda a, b: a < b), ((operator.le, np.less_equal), lambda a, b: a <= b),
         ((operator.gt, np.greater), lambda a, b: a > b), ((operator.ge, np.greater_equal), lambda a, b: a >= b),
@@ -210,31 +224,23 @@ def _teach_operators() -> None:
     teach((operator.pos, float), 1, lambda a: a)
 
 
-def _modulo(a: Real, b: Real) -> Real:
-    """Python's a % b: with the sign of b."""
-    rest = a.each("fmod", b)
-    return where((rest != 0.0) & ((rest < 0.0) ^ (b < 0.0)), rest + b, rest)
-
-
-def _whole_quotient(a: Real, b: Real) -> Real:
-    """Python's a // b."""
-    return ((a - _modulo(a, b)) / b + 0.5).floor()
-
-
 def _literal_power(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
-    """x**n by multiplication for a small whole number n that stands in the source."""
-    n = face.args[1].literal_value
+    """x**n for a whole number n that stands in the source."""
     x = as_real(context, builder, face.args[0], arguments[0])
+    return literal_power(x, face.args[1].literal_value).value
+
+
+def literal_power(x: Real, n: int) -> Real:
+    """x**n, by multiplication for small n."""
     if abs(n) > _LARGEST_PRODUCT:
-        exponent = Real(builder, x.of(float(n)))
-        return maths.power(x, exponent).value
+        return maths.power(x, like(x, float(n)))
     result: Any = None
     for digit in bin(abs(n))[2:]:
         result = result * result if result is not None else None
         if digit == "1":
             result = x if result is None else result * x
-    result = Real(builder, x.of(1.0)) if result is None else result
-    return (1.0 / result if n < 0 else result).value
+    result = like(x, 1.0) if result is None else result
+    return 1.0 / result if n < 0 else result
 
 
 def _teach_functions() -> None:
@@ -246,7 +252,7 @@ def _teach_functions() -> None:
     for called, name in ((max, "max"), (min, "min")):
         for arity in (3, 4, 5):
             teach((called,), arity, lambda *terms, formula=BINARY[name].formula: functools.reduce(formula, terms))
-    teach((language.digamma,), 1, maths.digamma)
+    teach((language.vanishes,), 1, lambda x: x == 0.0, MASK)
     teach((math.isnan, np.isnan), 1, Real.is_nan, MASK)
     teach((math.isinf, np.isinf), 1, lambda x: abs(x) == math.inf, MASK)
     teach((math.isfinite, np.isfinite), 1, lambda x: abs(x) < math.inf, MASK)
@@ -365,9 +371,9 @@ def lane_sum(_context: Any, _lane: Any) -> Any:
         lane, n = arguments[0], LANES
         while n > 1:
             n //= 2
+            places = ir.VectorType(ir.IntType(32), n)
             halves = [
-                builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(ir.IntType(32), n), [*range(first, first + n)]))
-                for first in (0, n)
+                builder.shuffle_vector(lane, lane, ir.Constant(places, [*range(first, first + n)])) for first in (0, n)
             ]
             lane = builder.fadd(*halves)
         return builder.extract_element(lane, ir.IntType(32)(0))

@@ -55,3 +55,22 @@ def digamma(x: float) -> float:
     z = 1.0 / (x * x)
     series = z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z * (691 / 32760 - z / 12))))))
     return result + math.log(x) - 0.5 / x - series
+
+
+def trigamma(x: float) -> float:
+    """Second derivative of lgamma: recurrence up to x >= 10, then the asymptotic series (NIST DLMF 5.15.8)."""
+    result, sign = 0.0, 1.0
+    if x < 0.5:  # reflection, DLMF 5.15.6
+        result, sign = (math.pi / math.sin(math.pi * (x - math.floor(x + 0.5)))) ** 2, -1.0
+        x = 1.0 - x
+    while x < 10.0:
+        result += sign / (x * x)
+        x += 1.0
+    z = 1.0 / (x * x)
+    series = z * (1 / 6 - z * (1 / 30 - z * (1 / 42 - z * (1 / 30 - z * (5 / 66 - z * (691 / 2730 - z * 7 / 6))))))
+    return result + sign * (1.0 + 0.5 / x + series) / x
+
+
+def vanishes(x: Any) -> Any:
+    """Whether a number is zero, and of a dual number its derivative too."""
+    return x == 0.0

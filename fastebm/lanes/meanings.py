@@ -7,8 +7,9 @@ from numba import types
 from numba.extending import overload, overload_attribute
 
 from fastebm.lanes import language
-from fastebm.lanes.arrays import LaneArray, own_lanes
-from fastebm.lanes.duals import DUAL, REAL, as_duals
+from fastebm.lanes.arrays import LaneArray, own_dual_lanes, own_lanes
+from fastebm.lanes.dual_lanes import DUAL_LANE
+from fastebm.lanes.duals import DUAL, REAL, as_duals, derivative_of, value_of
 from fastebm.lanes.lane import LaneLike
 
 
@@ -24,6 +25,7 @@ def _on_floats(function: Any) -> None:
 _on_floats(language.sigmoid)
 _on_floats(language.softplus)
 _on_floats(language.digamma)
+_on_floats(language.trigamma)
 
 
 @overload(language.where, strict=False)  # type: ignore[untyped-decorator]
@@ -45,12 +47,22 @@ def _float(truth: Any) -> Any:
     return (lambda truth: 1.0 if truth else 0.0) if isinstance(truth, types.Boolean) else None
 
 
+@overload(language.vanishes, strict=False)  # type: ignore[untyped-decorator]
+def _vanishes(x: Any) -> Any:
+    if x is DUAL:
+        return lambda x: value_of(x) == 0.0 and derivative_of(x) == 0.0
+    return language.vanishes if isinstance(x, REAL) else None
+
+
 @overload(language.zeros, strict=False)  # type: ignore[untyped-decorator]
 def _zeros(n: Any, like: Any) -> Any:
     if not isinstance(n, types.Integer):
         return None
-    if isinstance(like, (LaneArray, LaneLike)):
+    number = getattr(like, "dtype", like)
+    if number is DUAL_LANE:
+        return lambda n, like: own_dual_lanes(n)
+    if isinstance(number, LaneLike):
         return lambda n, like: own_lanes(n)
-    if getattr(like, "dtype", like) is DUAL:
+    if number is DUAL:
         return lambda n, like: as_duals(np.zeros((n, 2)))
     return lambda n, like: np.zeros(n)

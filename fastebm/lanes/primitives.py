@@ -1,9 +1,10 @@
 """The table of primitives: what an energy may call, formula and derivative side by side.
 
 `UNARY` maps each function's name to the callables that users write for it, to its formula over `vectors` and to its
-derivative, an expression of the argument x and the value y = f(x). `BINARY` does the same for functions of two arguments
-a and b, with both partial derivatives. Expressions use the functions of `WORDS`; they serve duals and adjoints alike.
-At a kink the derivative is one-sided: that of abs at 0 is 0, and max and min follow their first argument on a tie.
+derivative, an expression of the argument x and the value y = f(x). `BINARY` does the same for functions of two
+arguments a and b, with both partial derivatives. Expressions use the functions of `WORDS`; they serve duals and
+adjoints alike. At a kink the derivative is one-sided: that of abs at 0 is 0, and max and min follow their first
+argument on a tie.
 A new primitive is one entry here, and the tests read the table.
 """
 
@@ -14,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastebm.lanes import maths
-from fastebm.lanes.language import digamma, sigmoid, softplus, where
+from fastebm.lanes.language import digamma, sigmoid, softplus, trigamma, where
 from fastebm.lanes.vectors import Real
 
 WORDS: dict[str, Callable[..., Any]] = {
-    "where": where, "sigmoid": sigmoid, "digamma": digamma, "exp": math.exp, "log": math.log, "sqrt": math.sqrt,
+    "where": where, "sigmoid": sigmoid, "digamma": digamma, "trigamma": trigamma, "exp": math.exp,
+    "log": math.log, "sqrt": math.sqrt,
     "sin": math.sin, "cos": math.cos, "sinh": math.sinh, "cosh": math.cosh, "copysign": math.copysign,
-    "floor": math.floor,
+    "floor": math.floor, "square": np.square,
 }
 
 
@@ -64,12 +66,13 @@ UNARY: dict[str, Unary] = {
     "atan": Unary((math.atan, np.arctan), maths.atan, "1.0 / (1.0 + x * x)"),
     "sinh": Unary((math.sinh, np.sinh), maths.sinh, "cosh(x)"),
     "cosh": Unary((math.cosh, np.cosh), maths.cosh, "sinh(x)"),
-    "tanh": Unary((math.tanh, np.tanh), maths.tanh, "1.0 / cosh(x) ** 2"),
+    "tanh": Unary((math.tanh, np.tanh), maths.tanh, "1.0 / square(cosh(x))"),
     "sigmoid": Unary((sigmoid,), maths.sigmoid, "y * sigmoid(-x)"),
     "softplus": Unary((softplus,), maths.softplus, "sigmoid(x)"),
     "erf": Unary((math.erf,), maths.erf, "1.1283791670955126 * exp(-x * x)"),
     "erfc": Unary((math.erfc,), lambda x: x.each("erfc"), "-1.1283791670955126 * exp(-x * x)"),
     "lgamma": Unary((math.lgamma,), maths.lgamma, "digamma(x)"),
+    "digamma": Unary((digamma,), maths.digamma, "trigamma(x)"),
     "abs": Unary(
         (abs, math.fabs, np.abs, np.fabs), abs, "where(x == 0.0, 0.0, copysign(1.0, x))"
     ),

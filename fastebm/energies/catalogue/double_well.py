@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastebm import _checks
-from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled
 from fastebm.energies.formulas import Formula
 
 
@@ -29,9 +28,7 @@ class DoubleWell(Formula):
             "location": _checks.positive(location, "location"),
             "tilt": _checks.real(tilt, "tilt"),
         }
-        super().__init__(
-            double_well, dim, theta, {"dim": dim, **theta}, grad=double_well_grad, grad_theta=double_well_grad_theta
-        )
+        super().__init__(double_well, dim, theta, {"dim": dim, **theta})
 
 
 def double_well(x: Any, theta: Any) -> Any:
@@ -39,25 +36,3 @@ def double_well(x: Any, theta: Any) -> Any:
     for i in range(1, len(x)):
         total += 0.5 * x[i] ** 2
     return total
-
-
-@compiled(GRAD_SIGNATURE)
-def double_well_grad(x, theta, out):  # type: ignore[no-untyped-def]
-    barrier, location, tilt = theta[0], theta[1], theta[2]
-    for l in range(x.shape[1]):
-        ratio = x[0, l] / location
-        out[0, l] = 4.0 * barrier / location * ((ratio * ratio - 1.0) * ratio) + tilt
-    for i in range(1, x.shape[0]):
-        for l in range(x.shape[1]):
-            out[i, l] = x[i, l]
-
-
-@compiled(GRAD_THETA_SIGNATURE)
-def double_well_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
-    barrier, location = theta[0], theta[1]
-    for l in range(x.shape[1]):
-        ratio = x[0, l] / location
-        depth = ratio * ratio - 1.0
-        out[0] += weights[l] * (depth * depth)
-        out[1] -= weights[l] * (4.0 * barrier / location * (depth * (ratio * ratio)))
-        out[2] += weights[l] * x[0, l]

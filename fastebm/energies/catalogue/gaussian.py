@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
 
@@ -32,12 +31,7 @@ class Gaussian(Formula):
         centre, covariance = centre_and_spread(mean, cov, "cov")
         theta = {"mean": centre, "precision_factor": precision_factor(covariance, "cov")}
         settings = {"mean": centre.tolist(), "cov": covariance.tolist()}
-        if covariance.ndim == 2:
-            super().__init__(gaussian, centre.size, theta, settings, grad=dense_grad, grad_theta=dense_grad_theta)
-        else:
-            super().__init__(
-                independent_gaussian, centre.size, theta, settings, grad=diagonal_grad, grad_theta=diagonal_grad_theta
-            )
+        super().__init__(gaussian if covariance.ndim == 2 else independent_gaussian, centre.size, theta, settings)
 
     def closed_log_partition(self) -> float:
         return 0.5 * self.dim * math.log(2.0 * math.pi) + log_volume(self.unpack()["precision_factor"])
@@ -111,80 +105,3 @@ def log_volume(factor: FloatArray) -> float:
     diagonal = np.diagonal(factor) if factor.ndim == 2 else factor
     with np.errstate(divide="ignore"):
         return -float(np.log(np.abs(diagonal)).sum())
-
-
-@inlined
-def whiten(x, mean, factor, j, z):  # type: ignore[no-untyped-def]
-    """z (width,) = row j of L^T (x - mean), for the lower triangular L flat in `factor` (dim * dim,)."""
-    dim, width = x.shape
-    z[:] = 0.0
-    for i in range(j, dim):
-        for l in range(width):
-            z[l] += factor[i * dim + j] * (x[i, l] - mean[i])
-
-
-@inlined
-def add_dense_grad(x, mean, factor, weights, out):  # type: ignore[no-untyped-def]
-    """out (dim, width) += weights (width,) times dE/dx of a normal distribution."""
-    dim, width = x.shape
-    z = np.empty(width)
-    for j in range(dim):
-        whiten(x, mean, factor, j, z)
-        for i in range(j, dim):
-            for l in range(width):
-                out[i, l] += weights[l] * (factor[i * dim + j] * z[l])
-
-
-@inlined
-def add_dense_grad_theta(x, mean, factor, weights, mean_out, factor_out):  # type: ignore[no-untyped-def]
-    """Add the sum over points of weights times dE/d mean and dE/dL of a normal distribution."""
-    dim, width = x.shape
-    z = np.empty(width)
-    for j in range(dim):
-        whiten(x, mean, factor, j, z)
-        total = 0.0
-        for l in range(width):
-            z[l] *= weights[l]
-            total += z[l]
-        for i in range(j, dim):
-            moment = 0.0
-            for l in range(width):
-                moment += z[l] * (x[i, l] - mean[i])
-            mean_out[i] -= factor[i * dim + j] * total
-            factor_out[i * dim + j] += moment
-
-
-@compiled(GRAD_SIGNATURE)
-def dense_grad(x, theta, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    out[:, :] = 0.0
-    add_dense_grad(x, theta[:dim], theta[dim:], np.ones(width), out)
-
-
-@compiled(GRAD_THETA_SIGNATURE)
-def dense_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
-    dim = x.shape[0]
-    add_dense_grad_theta(x, theta[:dim], theta[dim:], weights, out[:dim], out[dim:])
-
-
-@compiled(GRAD_SIGNATURE)
-def diagonal_grad(x, theta, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    for i in range(dim):
-        mean, precision = theta[i], theta[dim + i] * theta[dim + i]
-        for l in range(width):
-            out[i, l] = precision * (x[i, l] - mean)
-
-
-@compiled(GRAD_THETA_SIGNATURE)
-def diagonal_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    for i in range(dim):
-        mean, factor = theta[i], theta[dim + i]
-        first = second = 0.0
-        for l in range(width):
-            away = x[i, l] - mean
-            first += weights[l] * away
-            second += weights[l] * (away * away)
-        out[i] -= factor * factor * first
-        out[dim + i] += factor * second

@@ -7,18 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks
-from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, compiled, inlined
-from fastebm.energies.catalogue.gaussian import (
-    add_dense_grad,
-    add_dense_grad_theta,
-    covariance_of,
-    precision_factor,
-    whiten,
-)
+from fastebm.energies.catalogue.gaussian import covariance_of, precision_factor
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
 from fastebm.lanes.language import where, zeros
-from fastebm.lanes.scalars import exp
 
 _LOG_2PI = 1.8378770664093453
 
@@ -56,7 +48,7 @@ class GaussianMixture(Formula):
             "precision_factors": np.stack([precision_factor(cov, f"covs[{k}]") for k, cov in enumerate(spreads)]),
         }
         settings = {"means": centres.tolist(), "covs": spreads.tolist(), "weights": shares.tolist()}
-        super().__init__(mixture, dim, theta, settings, grad=mixture_grad, grad_theta=mixture_grad_theta)
+        super().__init__(mixture, dim, theta, settings)
 
     def closed_log_partition(self) -> float:
         return float(np.logaddexp.reduce(self.unpack()["log_weights"]))
@@ -91,77 +83,3 @@ def mixture(x: Any, theta: Any) -> Any:
     for k in range(n):
         total += math.exp(terms[k] - top)
     return -top - math.log(total)
-
-
-@inlined
-def _component(vector, n, dim, k):  # type: ignore[no-untyped-def]
-    """The parts of theta, or of its gradient, that hold mean and precision factor of component k of n."""
-    at_mean, at_factor = n + k * dim, n + n * dim + k * dim * dim
-    return vector[at_mean : at_mean + dim], vector[at_factor : at_factor + dim * dim]
-
-
-@inlined
-def _fill_shares(x, theta, shares):  # type: ignore[no-untyped-def]
-    """shares (n, width) = each component's part in the density of the mixture, in place."""
-    dim, width = x.shape
-    n = shares.shape[0]
-    z = np.empty(width)
-    for k in range(n):
-        mean, factor = _component(theta, n, dim, k)
-        constant = theta[k]
-        for i in range(dim):
-            constant += math.log(abs(factor[i * dim + i]))
-        shares[k, :] = constant
-        for j in range(dim):
-            whiten(x, mean, factor, j, z)
-            for l in range(width):
-                shares[k, l] -= 0.5 * z[l] * z[l]
-    top, total = z, np.zeros(width)
-    top[:] = shares[0]
-    for k in range(1, n):
-        for l in range(width):
-            top[l] = max(top[l], shares[k, l])
-    for k in range(n):
-        for l in range(width):
-            # where all terms are -inf, far out or at x = inf, the shift would be nan
-            shares[k, l] = exp(shares[k, l] - top[l]) if top[l] > -np.inf else 1.0
-            total[l] += shares[k, l]
-    for k in range(n):
-        for l in range(width):
-            shares[k, l] /= total[l]
-
-
-@inlined
-def _n_components(theta, dim):  # type: ignore[no-untyped-def]
-    return len(theta) // (1 + dim + dim * dim)
-
-
-@compiled(GRAD_SIGNATURE)
-def mixture_grad(x, theta, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    n = _n_components(theta, dim)
-    shares = np.empty((n, width))
-    _fill_shares(x, theta, shares)
-    out[:, :] = 0.0
-    for k in range(n):
-        mean, factor = _component(theta, n, dim, k)
-        add_dense_grad(x, mean, factor, shares[k], out)
-
-
-@compiled(GRAD_THETA_SIGNATURE)
-def mixture_grad_theta(x, theta, weights, out):  # type: ignore[no-untyped-def]
-    dim, width = x.shape
-    n = _n_components(theta, dim)
-    shares = np.empty((n, width))
-    _fill_shares(x, theta, shares)
-    for k in range(n):
-        mass = 0.0
-        for l in range(width):
-            shares[k, l] *= weights[l]
-            mass += shares[k, l]
-        mean, factor = _component(theta, n, dim, k)
-        mean_out, factor_out = _component(out, n, dim, k)
-        out[k] -= mass
-        add_dense_grad_theta(x, mean, factor, shares[k], mean_out, factor_out)
-        for i in range(dim):
-            factor_out[i * dim + i] -= mass / factor[i * dim + i]

@@ -11,7 +11,8 @@ from fastebm.lanes.maths.exponentials import cosh, exp, exp2, expm1, sigmoid, si
 from fastebm.lanes.maths.logarithms import log, log1p, log2, log10, log_of_normal, logaddexp, softplus
 from fastebm.lanes.maths.order import maximum, minimum, numpy_maximum, numpy_minimum, sign
 from fastebm.lanes.maths.powers import hypot, power, sqrt
-from fastebm.lanes.maths.special import digamma, erf, lgamma
+from fastebm.lanes.maths.quotients import modulo, whole_quotient
+from fastebm.lanes.maths.special import digamma, erf, lgamma, trigamma
 
 __all__ = [
     "acos",
@@ -36,6 +37,7 @@ __all__ = [
     "logaddexp",
     "maximum",
     "minimum",
+    "modulo",
     "numpy_maximum",
     "numpy_minimum",
     "power",
@@ -47,4 +49,6 @@ __all__ = [
     "sqrt",
     "tan",
     "tanh",
+    "trigamma",
+    "whole_quotient",
 ]

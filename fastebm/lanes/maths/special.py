@@ -1,8 +1,8 @@
-"""The error function and the logarithm of the gamma function."""
+"""The error function, the logarithm of the gamma function and its derivatives."""
 
 import math
 
-from fastebm.lanes.maths.angles import tan
+from fastebm.lanes.maths.angles import sin, tan
 from fastebm.lanes.maths.exponentials import exp_parts
 from fastebm.lanes.maths.logarithms import LEAST_NORMAL, log, log_pair
 from fastebm.lanes.vectors import Real, like, polynomial, rarely, where
@@ -86,3 +86,18 @@ def digamma(x: Real) -> Real:
     fraction = math.pi * (x - (x + 0.5).floor())
     reflected = right - math.pi / tan(fraction)
     return where(is_left, reflected, where(x == math.inf, math.inf, right))
+
+
+def trigamma(x: Real) -> Real:
+    """Second derivative of lgamma: recurrence up to x >= 10, then the asymptotic series (NIST DLMF 5.15.6, 5.15.8)."""
+    is_left = x < 0.5
+    t = where(is_left, 1.0 - x, x)
+    total = like(x, 0.0)
+    for _ in range(10):
+        is_below = t < 10.0
+        total = where(is_below, total + 1.0 / (t * t), total)
+        t = where(is_below, t + 1.0, t)
+    z = 1.0 / (t * t)
+    right = total + (1.0 + (0.5 / t + z * polynomial(z, *_BERNOULLI))) / t
+    root = math.pi / sin(math.pi * (x - (x + 0.5).floor()))
+    return where(is_left, root * root - right, right)
