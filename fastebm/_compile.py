@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import functools
 import hashlib
+import inspect
 import itertools
 import json
 import linecache
@@ -133,9 +134,11 @@ class Compiled:
     name : how messages call it.
     source : the user's function inside it, if there is one: what cannot be compiled is then the user's to mend.
     slower : other ways, in order.
+    told : what users have been warned of, shared by the faces of an energy, so that they warn once.
     is_right : whether a compiled function gives the numbers of the source, as far as these are known.
-    is_derived : whether the source is only derived from the user's, who cannot mend it: every fault leads to the next
-        way, not only that many chains at a time are refused.
+    derived_from : the function that this one is derived from, whose source is the user's to mend; here every fault
+        leads to the next way, not only that many chains at a time are refused.
+    text : gives the Python source that it is compiled from.
     """
 
     def __init__(
@@ -146,9 +149,10 @@ class Compiled:
         name: str,
         source: Callable[..., Any] | None = None,
         slower: Sequence[Way] = (),
+        told: set[str] | None = None,
         is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
-        *,
-        is_derived: bool = False,
+        derived_from: "Compiled | None" = None,
+        text: Callable[[], str] | None = None,
     ) -> None:
         self.make = make
         self.signature = signature
@@ -156,8 +160,10 @@ class Compiled:
         self.name = name
         self.source = source
         self.slower = tuple(slower)
+        self.told = set() if told is None else told
         self.is_right = is_right
-        self.is_derived = is_derived
+        self.derived_from = derived_from
+        self.text = text or (lambda: inspect.getsource(make()))
 
     @functools.cached_property
     def pointer(self) -> Any:
@@ -203,14 +209,14 @@ class Compiled:
         except errors.NumbaError as fault:
             line = _line(fault, source)
             refusal = Refusal(line, _text(source, line), _reason(_plain(fault)))
-            if is_last or not (self.is_derived or NEEDS_ONE_CHAIN in refusal.reason):
+            if is_last or not (self.derived_from or NEEDS_ONE_CHAIN in refusal.reason):
                 raise
         else:
             if way.is_known_right or self.is_right(built):
                 return built, None
             refusal = Refusal(None, "", (
                 "gives other numbers compiled than as plain Python" if is_last
-                else "something has another meaning in compiled code" if self.is_derived
+                else "something has another meaning in compiled code" if self.derived_from
                 else "something has another meaning for many chains at a time than for one"
             ))
         if self.key is not None:
@@ -218,6 +224,11 @@ class Compiled:
         return None, refusal
 
     def _tell(self, way: Way, refusal: Refusal, source: Callable[..., Any]) -> None:
+        if self.derived_from is not None and way.words == CHAIN_BY_CHAIN[0]:
+            self.derived_from.pointer  # noqa: B018 (warns of the user's own line, if that is the reason)
+        if way.words in self.told:
+            return
+        self.told.add(way.words)
         warn(
             f"{self.name} {way.words}, since at {_place(source, refusal.line, refusal.text)} {refusal.reason}; "
             f"{way.advice}."

@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
@@ -108,9 +108,9 @@ class Body:
             case _:
                 raise CannotReverse(_name_of(target), target.lineno)
 
-    def part(self, value: Value, k: int, n: int, node: ast.AST) -> Value:
+    def part(self, value: Value, k: int, n: int, node: ast.expr) -> Value:
         if isinstance(value, tuple) and len(value) == n:
-            return value[k]
+            return cast(Value, value[k])
         if isinstance(value, Array):
             return self.scopes.element(value, str(k))
         raise CannotReverse("what is unpacked here", node.lineno)
@@ -342,7 +342,7 @@ class Body:
                 raise CannotReverse(f"{name!r}, which has a value on some ways only,", node.lineno)
             return found
         if name in self.function.enclosing:
-            return self.function.enclosing[name]
+            return cast(Value, self.function.enclosing[name])
         if name in self.function.namespace:
             return self.thing(self.function.namespace[name], name)
         builtin = getattr(builtins, name, None)

@@ -41,16 +41,18 @@ class Plan:
     Attributes
     ----------
     undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
-    guarded : names whose derivative may be 0 only since a choice fell on another; times infinity it has to stay 0.
+    chosen : names that `where` may drop. Their derivative is 0 then, and times any slope, nan too, it has to stay 0.
+    larger : names that max or min may drop. For the sake of speed only times slopes that may be infinite by themselves.
     """
 
     kept: dict[int, Kept] = field(default_factory=dict)
     undone: dict[int, str] = field(default_factory=dict)
-    guarded: set[str] = field(default_factory=set)
+    chosen: set[str] = field(default_factory=set)
+    larger: set[str] = field(default_factory=set)
 
 
 def plan_of(block: Block) -> Plan:
-    plan = Plan(guarded=_guarded(block))
+    plan = Plan(chosen=_behind(block, {"where"}), larger=_behind(block, {"max", "min", "maximum", "minimum"}))
     sizes = {one.array: one.size for one in inside(block) if isinstance(one, Room)}
     _plan_block(block, frozenset(), sizes, plan)
     return plan
@@ -180,15 +182,15 @@ def _touches(one: Statement, array: str) -> bool:
     return any(isinstance(each, Load | Store) and each.array == array for each in inside(Block([one])))
 
 
-def _guarded(block: Block) -> set[str]:
-    """Names that a choice may drop, and all that these are made of."""
+def _behind(block: Block, operations: set[str]) -> set[str]:
+    """The operands of these operations, and all that they are made of."""
     sources: dict[str, set[str]] = {}
     start: set[str] = set()
     for one in inside(block):
         if isinstance(one, Let):
             active = {operand.text for operand in one.operands if operand.is_active}
             sources.setdefault(one.name, set()).update(active)
-            if one.operation == "where":
+            if one.operation in operations:
                 start |= active
         elif isinstance(one, Load):
             sources.setdefault(one.name, set()).add(one.array)
@@ -200,11 +202,11 @@ def _guarded(block: Block) -> set[str]:
         elif isinstance(one, If):
             for merge in one.merges:
                 sources.setdefault(merge.name, set()).update({merge.then.text, merge.otherwise.text})
-    guarded: set[str] = set()
+    found: set[str] = set()
     waiting = list(start)
     while waiting:
         name = waiting.pop()
-        if name not in guarded:
-            guarded.add(name)
+        if name not in found:
+            found.add(name)
             waiting += sources.get(name, ())
-    return guarded
+    return found

@@ -180,7 +180,9 @@ class _Backward:
                 array = _bar(one.array)
                 self.lines.append(Line(self.place(one), f"{one.name}_bar", is_sum=True, array=array))
             elif isinstance(one, Let) and one.name in self.known:
-                is_guarded = one.name in self.plan.guarded
+                is_guarded = one.name in self.plan.chosen or (
+                    one.name in self.plan.larger and one.operation in rules.STEEP
+                )
                 for operand, text in rules.slopes(one, f"{one.name}_bar", is_guarded=is_guarded):
                     self.add(operand, text)
 

@@ -14,6 +14,9 @@ _PRODUCTS = {  # slopes along a and b of what y stands for, as factors
     "**": ("b * a ** (b - 1)", "where(a > 0.0, y * log(a), 0.0)"),
     "%": ("1.0", "-floor(a / b)"),
 }
+STEEP = {  # operations whose slope is infinite at finite operands
+    "/", "**", "log", "log1p", "log2", "log10", "sqrt", "tan", "asin", "acos", "atan2", "hypot", "lgamma",
+}
 
 
 def damped(bar: float, slope: float) -> float:

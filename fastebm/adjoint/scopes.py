@@ -89,8 +89,9 @@ class Scopes:
 
     def constant(self, value: Any, hint: str) -> str:
         """A name by which the finished function knows a Python object."""
-        for name, known in (WORDS | self.constants).items():
-            if known is value:
+        known: dict[str, Any] = {**WORDS, **self.constants}
+        for name, one in known.items():
+            if one is value:
                 return name
         name = self.fresh(hint)
         self._depths[name] = 0

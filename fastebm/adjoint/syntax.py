@@ -56,7 +56,7 @@ class Function:
         return env
 
 
-def assigned(statements: Sequence[ast.stmt]) -> set[str]:
+def assigned(statements: Sequence[ast.AST]) -> set[str]:
     """Names that the statements give values to; those inside of functions are their own."""
     names: set[str] = set()
     for node in _walk(statements):

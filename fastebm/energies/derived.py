@@ -1,6 +1,8 @@
 """Makers of an energy's derivatives from its own source: read backwards, or where that fails on dual numbers."""
 
 import functools
+import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +19,14 @@ _ON_DUALS = (
 )
 
 
+def source_of(function: Any) -> str:
+    """The text of a function, as it stands in its file."""
+    try:
+        return textwrap.dedent(inspect.getsource(getattr(function, "py_func", function)))
+    except (OSError, TypeError):
+        raise NotThisWay(None) from None
+
+
 class Derived:
     """The faces of an energy that is given as a scalar function.
 
@@ -31,6 +41,7 @@ class Derived:
         self, code: ScalarCode, function: Any, theta: Shapes | None, data: Mapping[str, Any], bound: Shapes
     ) -> None:
         self.code = code
+        self.function = function
         self.shapes = theta or {}
         self._read = functools.cache(lambda wrt: adjoint_of(function, wrt, code.dim, theta, data, bound))
 
@@ -57,6 +68,15 @@ class Derived:
         if not self.shapes:
             return lambda x, packed, weights, out: None
         return tile_grad_theta_of(self.adjoint("theta").function, self.code.unpack, self.code.dim, self.shapes)
+
+    def texts(self) -> dict[str, Callable[[], str]]:
+        """What gives the sources of the faces, by their names."""
+        return {
+            "energy": lambda: source_of(self.function),
+            "grad": lambda: self.adjoint("x").text,
+            "grad_theta": lambda: self.adjoint("theta").text,
+            "hvp": lambda: self.adjoint("x").text,
+        }
 
     def slower(self) -> dict[str, list[Way]]:
         """Other ways to the same faces, by their names."""

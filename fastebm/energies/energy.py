@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks, files
 from fastebm._checks import FloatArray
+from fastebm._compile import NotThisWay
 from fastebm.energies import programs
 from fastebm.energies.programs import Program
 
@@ -23,6 +24,15 @@ class Moments(NamedTuple):
 
     mean: FloatArray
     cov: FloatArray
+
+
+class Source(str):
+    """Python code as text, which notebooks and prompts show as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class Energy(abc.ABC):
@@ -198,6 +208,20 @@ class Energy(abc.ABC):
     @abc.abstractmethod
     def describe(self) -> dict[str, Any]:
         """What this energy is apart from theta, as JSON: names and settings, never code."""
+
+    def show(self, face: str = "energy") -> "Source":
+        """The Python source of "energy", "grad" or "grad_theta", as it was written or derived; of "hvp", grad's.
+
+        Raises
+        ------
+        ValueError : another face; no source is to be had; or it cannot be read backwards.
+        """
+        _checks.choice(face, "face", ("energy", "grad", "grad_theta", "hvp"))
+        try:
+            return Source(getattr(self.program, face).text())
+        except NotThisWay as fault:
+            reason = fault.reason or "its source is not to be had"
+            raise ValueError(f"{face} of {self.name} cannot be shown, since {reason}; write it in a file.") from None
 
     def save(self, path: Any) -> None:
         """Write this energy to `path`, atomically; `fastebm.load` reads it."""

@@ -58,5 +58,6 @@ def _program(function: Function, dim: int, shapes: tuple[Any, ...], data_shapes:
     name = f"{function.__module__}.{function.__name__}"
     n_packed = code.n_params + sum(math.prod(shape) for _, (_, shape) in data_shapes)
     return programs.build(
-        dim, code.n_params, n_packed, function.__name__, f"{name} {dim} {shapes} {data_shapes}", derived.makers()
+        dim, code.n_params, n_packed, function.__name__, f"{name} {dim} {shapes} {data_shapes}", derived.makers(),
+        {face: {"text": text} for face, text in derived.texts().items()},
     )

@@ -4,6 +4,7 @@ The function is copied when the energy is defined, together with the numbers, ar
 later changes to them change nothing. Its gradients come from the same source on dual numbers, unless they are given.
 """
 
+import functools
 import keyword
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -88,7 +89,7 @@ class FunctionEnergy(Energy):
         grad: Function | None,
         grad_theta: Function | None,
     ) -> None:
-        from fastebm.energies.derived import Derived  # number types take a tenth of Numba's own import time
+        from fastebm.energies.derived import Derived, source_of  # number types take a tenth of Numba's own import time
         from fastebm.energies.scalar_code import ScalarCode
         from fastebm.energies.tryouts import Tryout
 
@@ -118,6 +119,8 @@ class FunctionEnergy(Energy):
             ),
             "hvp": lambda _compiled: True,
         }
+        told: set[str] = set()
+        texts = derived.texts()
         program = programs.build(
             dim,
             code.n_params,
@@ -127,8 +130,9 @@ class FunctionEnergy(Energy):
             makers,
             {
                 face: {
-                    "source": function, "slower": slower[face], "is_right": check,
+                    "source": function, "slower": slower[face], "told": told, "is_right": check,
                     "is_derived": face != "energy" and face not in slopes,
+                    "text": functools.partial(source_of, slopes[face]) if face in slopes else texts[face],
                 }
                 for face, check in checks.items()
             },

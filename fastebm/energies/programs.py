@@ -68,12 +68,17 @@ def build(
     dim: int, n_params: int, n_packed: int, name: str, key: str | None, makers: Makers,
     more: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Program:
-    """A program from makers of tile functions; `more` is what `Compiled` is told beside, by the face's name."""
+    """A program from makers of tile functions.
+
+    `more` is what `Compiled` is told beside, by the face's name; with is_derived, a face is so from the energy.
+    """
     signatures = (ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, HVP_SIGNATURE)
-    faces = {
-        face: Compiled(make, signature, key and f"{face} of {key}", f"{face} of {name}", **(more or {}).get(face, {}))
-        for (face, make), signature in zip(makers._asdict().items(), signatures, strict=True)
-    }
+    faces: dict[str, Compiled] = {}
+    for (face, make), signature in zip(makers._asdict().items(), signatures, strict=True):
+        options = dict((more or {}).get(face, {}))
+        if options.pop("is_derived", False):
+            options["derived_from"] = faces["energy"]
+        faces[face] = Compiled(make, signature, key and f"{face} of {key}", f"{face} of {name}", **options)
     return Program(dim, n_params, n_packed, key, **faces)
 
 

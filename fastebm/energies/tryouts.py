@@ -86,7 +86,7 @@ class Tryout:
         def slopes_of(face: Function) -> FloatArray:
             out = np.empty_like(x)
             face(x, packed, np.empty(LANES), out)
-            return out.T[: len(self.points)]
+            return np.ascontiguousarray(out.T[: len(self.points)])
 
         def difference(x: FloatArray, v: FloatArray, step: float) -> list[Any]:
             return [self.value(x + move * v) for move in (step, -step)]

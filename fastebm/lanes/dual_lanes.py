@@ -210,12 +210,13 @@ def _register() -> None:
     def on_values(callables: Any, arity: int, rule: Callable[..., Any], result: Any = MASK) -> None:
         teach(callables, arity, rule, result, _value_of, DualLaneType)
 
-    for callables, rule in (
+    arithmetic: list[tuple[tuple[Any, ...], Callable[..., DualReal]]] = [
         ((operator.add, operator.iadd, np.add), _add), ((operator.sub, operator.isub, np.subtract), _subtract),
         ((operator.mul, operator.imul, np.multiply), _multiply),
         ((operator.truediv, operator.itruediv, np.divide), _divide),
         ((operator.mod, operator.imod, np.remainder), _modulo), ((*POWERS, math.pow, np.power), _power),
-    ):
+    ]
+    for callables, rule in arithmetic:
         on_duals(callables, 2, rule)
     for called in POWERS:
         lower_builtin(called, DualLaneType, types.IntegerLiteral)(_literal_power)
@@ -226,26 +227,26 @@ def _register() -> None:
     for binary in BINARY.values():
         on_duals(binary.callables, 2, _binary(binary.formula, binary.first, binary.second))
     for called, name in ((max, "max"), (min, "min")):
-        pair = _binary(*BINARY[name][1:])
+        of_two = _binary(*BINARY[name][1:])
         for arity in (3, 4, 5):
-            on_duals((called,), arity, lambda *terms, pair=pair: functools.reduce(pair, terms))
-    for callables, relation in (
-        ((operator.lt, np.less), operator.lt), ((operator.le, np.less_equal), operator.le),
-        ((operator.gt, np.greater), operator.gt), ((operator.ge, np.greater_equal), operator.ge),
-        ((operator.eq, np.equal), operator.eq), ((operator.ne, np.not_equal), operator.ne),
-    ):
-        on_values(callables, 2, relation)
+            on_duals((called,), arity, lambda *terms, of_two=of_two: functools.reduce(of_two, terms))
+    relations: list[tuple[Any, Any]] = [
+        (operator.lt, np.less), (operator.le, np.less_equal), (operator.gt, np.greater),
+        (operator.ge, np.greater_equal), (operator.eq, np.equal), (operator.ne, np.not_equal),
+    ]
+    for pair in relations:
+        on_values(pair, 2, pair[0])
     on_values((operator.floordiv, operator.ifloordiv, np.floor_divide), 2, maths.whole_quotient, LANE)
     on_values((math.isnan, np.isnan), 1, Real.is_nan)
     on_values((math.isinf, np.isinf), 1, lambda x: abs(x) == math.inf)
     on_values((math.isfinite, np.isfinite), 1, lambda x: abs(x) < math.inf)
     teach((language.vanishes,), 1, _vanishes, MASK, as_dual, DualLaneType)
-    for callables, combine in (
-        ((operator.and_, operator.iand, np.logical_and), operator.and_),
-        ((operator.or_, operator.ior, np.logical_or), operator.or_),
-        ((operator.xor, operator.ixor, np.logical_xor), operator.xor),
-    ):
-        teach(callables, 2, combine, MASK, _truth_of, DualLaneType)
+    junctions: list[tuple[Any, Any, Any]] = [
+        (operator.and_, operator.iand, np.logical_and), (operator.or_, operator.ior, np.logical_or),
+        (operator.xor, operator.ixor, np.logical_xor),
+    ]
+    for three in junctions:
+        teach(three, 2, three[0], MASK, _truth_of, DualLaneType)
     teach((operator.invert, np.logical_not), 1, operator.invert, MASK, _truth_of, DualLaneType)
     on_duals((np.where, language.where), 3, _choice)
 

@@ -240,7 +240,7 @@ def literal_power(x: Real, n: int) -> Real:
         if digit == "1":
             result = x if result is None else result * x
     result = like(x, 1.0) if result is None else result
-    return 1.0 / result if n < 0 else result
+    return 1.0 / result if n < 0 else result  # type: ignore[no-any-return]
 
 
 def _teach_functions() -> None:
