@@ -2,8 +2,9 @@
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass
@@ -107,19 +108,112 @@ def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozen
     return kept[::-1], live
 
 
-def _defined(code: list[Code]) -> set[str]:
-    """Names that the lines give values to."""
+def without_copies(code: list[Code], wanted: frozenset[str]) -> list[Code]:
+    """The same lines, where names that are only other names for the same number give way to these; but for `wanted`."""
+    definitions: dict[str, list[Line]] = {}
+    for line in _lines(code):
+        definitions.setdefault(line.array or line.target, []).append(line)
+    once = {name: lines[0] for name, lines in definitions.items() if len(lines) == 1 and not lines[0].is_sum}
+    others = {name: line.text for name, line in once.items() if line.text in once and not line.array}
+    others = {name: other for name, other in others.items() if name not in wanted}
+    for name in others:
+        while others[name] in others:
+            others[name] = others[others[name]]
+    if not others:
+        return code
+    copied = re.compile(rf"(?<![\w.])({'|'.join(others)})(?!\w)")
+
+    def renamed(text: str) -> str:
+        return copied.sub(lambda found: others[found.group()], text)
+
+    def rewritten(lines: list[Code]) -> list[Code]:
+        kept: list[Code] = []
+        for one in lines:
+            if isinstance(one, Line):
+                if one.target not in others:
+                    kept.append(replace(one, target=renamed(one.target), text=renamed(one.text)))
+            elif isinstance(one, Loop):
+                kept.append(Loop(one.variable, renamed(one.range), rewritten(one.body)))
+            elif isinstance(one, Fork):
+                kept.append(Fork(renamed(one.test), rewritten(one.then), rewritten(one.otherwise)))
+            else:
+                kept.append(Until(rewritten(one.before), renamed(one.test), rewritten(one.body)))
+        return kept
+
+    return rewritten(code)
+
+
+def without_empty_sums(code: list[Code]) -> list[Code]:
+    """The same lines, where a sum that starts at 0.0 starts with its first term."""
+    kept: list[Code] = []
+    for place, one in enumerate(code):
+        if isinstance(one, Loop):
+            one = Loop(one.variable, one.range, without_empty_sums(one.body))
+        elif isinstance(one, Fork):
+            one = Fork(one.test, without_empty_sums(one.then), without_empty_sums(one.otherwise))
+        elif isinstance(one, Until):
+            one = Until(without_empty_sums(one.before), one.test, without_empty_sums(one.body))
+        elif one.text == "0.0" and not one.array and (first := _next_use(code, place)) is not None:
+            first.is_sum = False
+            continue
+        kept.append(one)
+    return [one for place, one in enumerate(kept) if not (isinstance(one, Line) and _is_idle(kept, place, one))]
+
+
+def _next_use(code: list[Code], place: int) -> Line | None:
+    """The line that adds to what line `place` defines, if that is the first that has to do with it."""
+    target = code[place].target  # type: ignore[union-attr]
+    for one in code[place + 1 :]:
+        if isinstance(one, Line) and one.target == target:
+            return one if one.is_sum and target not in names(one.text) else None
+        if target in _used([one]):
+            return None
+    return None
+
+
+def _is_idle(code: list[Code], place: int, line: Line) -> bool:
+    """Whether a line gives a name the value that it has: after a = b, b = a."""
+    if line.is_sum or line.array:
+        return False
+    for one in reversed(code[:place]):
+        if isinstance(one, Line) and (one.target, one.text, one.is_sum) == (line.text, line.target, False):
+            return True
+        if {line.target, line.text} & _defined([one]):
+            return False
+    return False
+
+
+def _used(code: list[Code]) -> set[str]:
+    """Names that lines read or write."""
     found: set[str] = set()
     for one in code:
         if isinstance(one, Line):
-            found.add(one.array or one.target)
+            found |= names(one.text) | names(one.target) | {one.array}
+        elif isinstance(one, Loop):
+            found |= names(one.range) | _used(one.body)
         elif isinstance(one, Fork):
-            found |= _defined(one.then) | _defined(one.otherwise)
-        elif isinstance(one, Until):
-            found |= _defined(one.before) | _defined(one.body)
+            found |= names(one.test) | _used(one.then) | _used(one.otherwise)
         else:
-            found |= _defined(one.body)
+            found |= names(one.test) | _used(one.before) | _used(one.body)
     return found
+
+
+def _lines(code: list[Code]) -> Iterator[Line]:
+    """Every line, those inside of loops and branches too."""
+    for one in code:
+        if isinstance(one, Line):
+            yield one
+        elif isinstance(one, Loop):
+            yield from _lines(one.body)
+        elif isinstance(one, Fork):
+            yield from _lines([*one.then, *one.otherwise])
+        else:
+            yield from _lines([*one.before, *one.body])
+
+
+def _defined(code: list[Code]) -> set[str]:
+    """Names that the lines give values to."""
+    return {line.array or line.target for line in _lines(code)}
 
 
 def written(code: list[Code], depth: int = 1) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -167,4 +168,4 @@ class Scopes:
 
 def _word(text: str) -> str:
     """A text as a part of a name."""
-    return "".join(letter if letter.isalnum() else "_" for letter in text).strip("_")[:12] or "i"
+    return re.sub(r"\W+", "_", text).strip("_")[:12] or "i"

@@ -140,7 +140,11 @@ def definition(code: types.CodeType) -> Definition:
     """The syntax of a function or lambda, from the file that it was compiled from."""
     try:
         lines, _ = inspect.findsource(code)
-        tree, codes = _parsed("".join(lines), code.co_filename)
+        try:
+            tree, codes = _parsed("".join(lines), code.co_filename)
+        except SyntaxError:  # a page of text with code in it: the function by itself, on its line
+            before = code.co_firstlineno - 1
+            tree, codes = _parsed("\n" * before + "".join(inspect.getblock(lines[before:])), code.co_filename)
     except (OSError, TypeError, SyntaxError) as fault:
         raise NoSource from fault
     if code not in codes:

@@ -118,6 +118,7 @@ def _words(x: Real) -> dict[str, Callable[..., Any]]:
     return words | {
         "where": lambda mask, yes, no: where(mask, real(yes), real(no)),
         "copysign": lambda size, sign: real(size).copysign(real(sign)),
+        "digamma": maths.digamma,
         "trigamma": maths.trigamma,
     }
 
@@ -224,6 +225,7 @@ def _register() -> None:
     on_duals((operator.pos, float), 1, lambda a: a)
     for unary in UNARY.values():
         on_duals(unary.callables, 1, _unary(unary.formula, unary.derivative))
+    on_duals((language.digamma,), 1, _unary(maths.digamma, "trigamma(x)"))  # of lgamma, for second derivatives
     for binary in BINARY.values():
         on_duals(binary.callables, 2, _binary(binary.formula, binary.first, binary.second))
     for called, name in ((max, "max"), (min, "min")):

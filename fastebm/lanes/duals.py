@@ -21,6 +21,7 @@ from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, models, overload, register_model
 
 from fastebm._compile import inlined
+from fastebm.lanes.language import digamma
 from fastebm.lanes.primitives import BINARY, UNARY, function_of
 
 REAL = (types.Float, types.Integer, types.Boolean)
@@ -229,6 +230,7 @@ def _register() -> None:
         derivative = inlined(function_of(unary.derivative, "x", "y"))
         for operation in unary.callables:
             _overload_unary(operation, derivative)
+    _overload_unary(digamma, inlined(function_of("trigamma(x)", "x", "y")))  # of lgamma, for second derivatives
     for binary in BINARY.values():
         first, second = (inlined(function_of(text, "a", "b", "y")) for text in (binary.first, binary.second))
         for operation in binary.callables:

@@ -252,6 +252,7 @@ def _teach_functions() -> None:
     for called, name in ((max, "max"), (min, "min")):
         for arity in (3, 4, 5):
             teach((called,), arity, lambda *terms, formula=BINARY[name].formula: functools.reduce(formula, terms))
+    teach((language.digamma,), 1, maths.digamma)
     teach((language.vanishes,), 1, lambda x: x == 0.0, MASK)
     teach((math.isnan, np.isnan), 1, Real.is_nan, MASK)
     teach((math.isinf, np.isinf), 1, lambda x: abs(x) == math.inf, MASK)

@@ -72,7 +72,6 @@ UNARY: dict[str, Unary] = {
     "erf": Unary((math.erf,), maths.erf, "1.1283791670955126 * exp(-x * x)"),
     "erfc": Unary((math.erfc,), lambda x: x.each("erfc"), "-1.1283791670955126 * exp(-x * x)"),
     "lgamma": Unary((math.lgamma,), maths.lgamma, "digamma(x)"),
-    "digamma": Unary((digamma,), maths.digamma, "trigamma(x)"),
     "abs": Unary(
         (abs, math.fabs, np.abs, np.fabs), abs, "where(x == 0.0, 0.0, copysign(1.0, x))"
     ),
