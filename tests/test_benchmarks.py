@@ -323,7 +323,7 @@ class TestOpponents:
         [
             (targets.gaussian(10), by_hand._gaussian), (targets.gaussian(10), by_hand._gaussian_by_twos),
             (targets.mixture(), by_hand._mixture),
-            *((one, one.energy.program.energy.fallback()) for one in (targets.gaussian(10), targets.mixture())),
+            *((one, one.energy.program.energy.slower[0].make()) for one in (targets.gaussian(10), targets.mixture())),
         ],
         ids=lambda one: getattr(one, "__name__", ""),
     )

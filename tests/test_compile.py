@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import math
 import os
 import shutil
 import subprocess
@@ -345,20 +344,12 @@ def forgets(x):
         return x[0]
 
 
-def modulo(x):
-    return (
-        x[0]
-        % math.pi
-    )
-
-
 class TestErrors:
     @pytest.mark.parametrize(("function", "face", "line", "words"), [
         (uses_object, "energy", 1, ["'thing'"]),
         (generator, "energy", 1, ["unsupported"]),
         (forgets, "energy", 0, ["not one number"]),
         (assigns, "grad", 2, ["'setitem'", "grad= written by hand"]),
-        (modulo, "grad", 2, ["'mod'", "grad= written by hand"]),
     ])
     def test_what_cannot_be_compiled_is_one_sentence_with_its_place(self, function, face, line, words):
         made = energy(1)(function)

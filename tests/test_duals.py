@@ -20,6 +20,7 @@ from fastebm.lanes.primitives import BINARY, UNARY
 
 # Expressions of a in (0.2, 0.9) and b in (1.1, 1.9), where every function of the table is smooth.
 OPERATORS = [
+    "a % b", "2 % b", "-a % b", "b % 2.0",
     "a + b", "a - b", "a * b", "a / b", "b / a", "a ** b", "b ** a", "-a", "+a", "a + 2", "2 - a", "3 * a", "a / 4",
     "5 / a", "a ** 2", "a ** 3", "a ** -1", "a ** 0.5", "a ** 0", "2 ** a", "2.5 ** a", "pow(a, b)", "pow(a, 3)",
     "a + 1.5", "1.5 - b", "True * a", "b * False", "a * (b > a)", "abs(a - b)", "float(a) + b", "+a - -b",
@@ -124,6 +125,14 @@ def test_every_expression(a, b, direction):
 def test_every_callable_of_the_table_is_there():
     n_unary, n_binary = (sum(len(entry.callables) for entry in table.values()) for table in (UNARY, BINARY))
     assert len(IN_TABLE) == n_unary + 4 * n_binary
+
+
+def test_a_whole_quotient_is_a_number_without_slope():
+    def rounded(pairs):
+        view = as_duals(pairs)
+        return view[0] // 2.0 + 7.0 // view[0] + np.floor_divide(view[0], 2.0)
+
+    assert numba.njit(**FLAGS)(rounded)(np.array([[5.0, 1.0]])) == 5.0 // 2.0 + 7.0 // 5.0 + 2.0
 
 
 def test_special_points():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import fastebm as eb
-from fastebm._compile import GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, Compiled
 from fastebm.energies.formulas import Formula
 
 
@@ -19,8 +18,8 @@ def weighted(x, theta, data):
 
 
 class Parabola(Formula):
-    def __init__(self, a, b, **faces):
-        super().__init__(parabola, 2, {"a": a, "b": b}, {"a": a, "b": list(b)}, **faces)
+    def __init__(self, a, b):
+        super().__init__(parabola, 2, {"a": a, "b": b}, {"a": a, "b": list(b)})
 
 
 class Weighted(Formula):
@@ -53,23 +52,6 @@ def test_numbers_are_not_code(caplog):
 def test_other_sizes_are_other_code():
     assert Parabola(1.0, [2.0]).program is not Parabola(1.0, [2.0, 3.0]).program
     assert Parabola(1.0, [2.0]).program.key != Parabola(1.0, [2.0, 3.0]).program.key
-
-
-def test_faces_by_hand_take_the_place_of_derived_ones():
-    def grad(x, packed, out):
-        out[:, :] = 5.0
-
-    def grad_theta(x, packed, weights, out):
-        out[:] += 7.0
-
-    E = Parabola(
-        1.0, [1.0, 1.0],
-        grad=Compiled(lambda: grad, GRAD_SIGNATURE, None, "grad"),
-        grad_theta=Compiled(lambda: grad_theta, GRAD_THETA_SIGNATURE, None, "grad_theta"),
-    )
-    assert (E.grad(X) == 5.0).all()
-    assert (E.grad_theta(X[:1]) == 7.0).all()
-    assert E.program.n_params == 3
 
 
 @pytest.mark.parametrize("E", [eb.Gaussian([0.0, 1.0]), eb.DoubleWell(2), eb.Funnel(3)], ids=repr)

@@ -44,7 +44,7 @@ def test_the_makers_give_plain_functions():
     """What a maker returns is not compiled yet; the function itself is compiled for floats and for duals alike."""
     code = ScalarCode(lambda x, theta: theta.k * x[0], 1, {"k": ()}, {}, takes_theta=True)
     assert code.n_params == 1
-    for make in (code.energy, code.grad, code.grad_theta):
+    for make in (code.energy, code.dual_grad, code.dual_grad_theta):
         assert callable(make())
         assert not hasattr(make(), "py_func")
 

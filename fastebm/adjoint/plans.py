@@ -41,18 +41,24 @@ class Plan:
     Attributes
     ----------
     undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
+    lengths : of the ranges from 0 that loops run through, by the name of their variable.
     chosen : names that `where` may drop. Their derivative is 0 then, and times any slope, nan too, it has to stay 0.
     larger : names that max or min may drop. For the sake of speed only times slopes that may be infinite by themselves.
     """
 
     kept: dict[int, Kept] = field(default_factory=dict)
     undone: dict[int, str] = field(default_factory=dict)
+    lengths: dict[str, str] = field(default_factory=dict)
     chosen: set[str] = field(default_factory=set)
     larger: set[str] = field(default_factory=set)
 
 
 def plan_of(block: Block) -> Plan:
     plan = Plan(chosen=_behind(block, {"where"}), larger=_behind(block, {"max", "min", "maximum", "minimum"}))
+    plan.lengths = {
+        one.variable: one.bounds[1] for one in inside(block)
+        if isinstance(one, For) and one.bounds[0] == "0" and one.bounds[2] == "1"
+    }
     sizes = {one.array: one.size for one in inside(block) if isinstance(one, Room)}
     _plan_block(block, frozenset(), sizes, plan)
     return plan

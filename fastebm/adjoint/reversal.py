@@ -189,15 +189,15 @@ class _Backward:
     def place(self, one: Load) -> str:
         """Where the derivative along an element stands; that along a part of theta in a row, whatever its shape."""
         shape = self.shapes.get(one.array)
-        if shape is None or len(shape) == 1:
+        if shape is None:
             return _place(_bar(one.array), one.index)
-        if shape == ():
-            return f"{_bar(one.array)}[0]"
-        indices = ast.parse(f"({one.index},)", mode="eval").body
+        indices = ast.parse(f"({one.index},)" if one.index else "()", mode="eval").body
         assert isinstance(indices, ast.Tuple)
         row = "0"
-        for index, size in zip(indices.elts, shape, strict=True):
-            row = f"({row}) * {size} + wrapped({ast.unparse(index)}, {size})"
+        for index, size in zip(map(ast.unparse, indices.elts), shape, strict=True):
+            is_inside = self.plan.lengths.get(index) == str(size) or (index.isdigit() and int(index) < size)
+            inner = index if is_inside else f"wrapped({index}, {size})"
+            row = inner if row == "0" else f"({row}) * {size} + {inner}"
         return f"{_bar(one.array)}[{row}]"
 
     def store(self, one: Store) -> None:

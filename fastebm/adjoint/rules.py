@@ -25,7 +25,9 @@ def damped(bar: float, slope: float) -> float:
 
 
 def wrapped(index: int, size: int) -> int:
-    """An index that may count from the end, from the start."""
+    """An index that may count from the end, from the start; no array of lanes would say that it is beyond the end."""
+    if index < -size or index >= size:
+        raise IndexError("index is out of bounds")
     return index + size if index < 0 else index
 
 

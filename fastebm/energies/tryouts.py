@@ -125,7 +125,7 @@ class Tryout:
             ends = difference(x, v, step)
             if any(end is _OUT_OF_RANGE for end in ends) or not np.isfinite([*ends, *slope]).all():
                 continue
-            seen = (ends[0] - ends[1]) / (2.0 * step)
+            seen = (float(ends[0]) - float(ends[1])) / (2.0 * step)
             allowed = 1e-4 * (1.0 + abs(seen)) + 1e-6 * np.abs(slope).sum() + 1e-14 * np.abs(ends).sum() / step
             if abs(seen - slope @ v) > allowed:
                 right = slopes_of(exact())  # was it a kink, or a function that differences are too coarse for?
@@ -171,7 +171,7 @@ class Tryout:
             )
             if above is _OUT_OF_RANGE or below is _OUT_OF_RANGE or not np.isfinite([above, below, slopes[k]]).all():
                 continue
-            seen = (above - below) / (2.0 * step)
+            seen = (float(above) - float(below)) / (2.0 * step)
             allowed = 1e-4 * (1.0 + abs(seen)) + 1e-14 * (abs(above) + abs(below)) / step
             if abs(seen - slopes[k]) > worst * allowed:
                 worst = abs(seen - slopes[k]) / allowed

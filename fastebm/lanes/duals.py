@@ -124,7 +124,9 @@ def _overload_binary(operation: Any, rule: Callable[[Any, Any], Any]) -> None:
     overload(operation, strict=False)(implement)
 
 
-def _overload_comparison(operation: Any) -> None:
+def _overload_on_values(operation: Any) -> None:
+    """Of two numbers, what has no slope."""
+
     def implement(a: Any, b: Any) -> Any:
         if a is DUAL and b is DUAL:
             return lambda a, b: operation(value_of(a), value_of(b))
@@ -186,6 +188,11 @@ def _divide(a: Any, b: Any) -> Any:
     return make_dual(quotient, (derivative_of(a) - quotient * derivative_of(b)) / value_of(b))
 
 
+def _modulo(a: Any, b: Any) -> Any:
+    u, v = value_of(a), value_of(b)
+    return make_dual(u % v, derivative_of(a) - math.floor(u / v) * derivative_of(b))
+
+
 def _power(a: Any, b: Any) -> Any:
     u, v = value_of(a), value_of(b)
     slope = 0.0
@@ -196,6 +203,7 @@ def _power(a: Any, b: Any) -> Any:
     return make_dual(u**v, slope)
 
 
+@overload(np.negative, strict=False)  # type: ignore[untyped-decorator]
 @overload(operator.neg, strict=False)  # type: ignore[untyped-decorator]
 def _negate(a: Any) -> Any:
     return (lambda a: make_dual(-value_of(a), -derivative_of(a))) if a is DUAL else None
@@ -214,16 +222,20 @@ def _float_of_dual(a: Any) -> Any:
 def _register() -> None:
     """Give every operator and every primitive of the table its meaning on duals."""
     for rule, operations in (
-        (_add, (operator.add, operator.iadd)),
-        (_subtract, (operator.sub, operator.isub)),
-        (_multiply, (operator.mul, operator.imul)),
-        (_divide, (operator.truediv, operator.itruediv)),
-        (_power, (operator.pow, operator.ipow, pow, math.pow)),
+        (_add, (operator.add, operator.iadd, np.add)),
+        (_subtract, (operator.sub, operator.isub, np.subtract)),
+        (_multiply, (operator.mul, operator.imul, np.multiply)),
+        (_divide, (operator.truediv, operator.itruediv, np.divide)),
+        (_modulo, (operator.mod, operator.imod, np.remainder)),
+        (_power, (operator.pow, operator.ipow, pow, math.pow, np.power)),
     ):
         for operation in operations:
             _overload_binary(operation, rule)
-    for comparison in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):
-        _overload_comparison(comparison)
+    for on_values in (
+        operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne, np.less, np.less_equal,
+        np.greater, np.greater_equal, np.equal, np.not_equal, operator.floordiv, operator.ifloordiv, np.floor_divide,
+    ):
+        _overload_on_values(on_values)
     for test in (math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite, int, bool, round):
         _overload_flat(test)
     for unary in UNARY.values():
