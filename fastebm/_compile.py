@@ -179,21 +179,20 @@ class Compiled:
 
     def _built_somehow(self, source: Callable[..., Any]) -> Any:
         """By the first way that works; with a warning if that is not the fastest."""
-        refusal = None
+        refusals: list[Refusal] = []
         for place, way in enumerate([Way(self.make, "", ""), *self.slower]):
-            last = refusal
             kind = f" {way.words}" if place else ""
             refusal = None if self.key is None else self._cache(kind).refusal()
-            if refusal is not None:
-                continue
-            built, refusal = self._tried(way, kind, source, is_last=place == len(self.slower))
             if refusal is None:
-                if last is not None and last.reason:
-                    self._tell(way, last, source)
+                built, refusal = self._tried(way, kind, source, is_last=place == len(self.slower))
+            if refusal is None:
+                if refusals and refusals[0].reason:
+                    self._tell(way, refusals[0], source)
                 return built
-        assert refusal is not None
+            refusals.append(refusal)
+        last = refusals[-1]
         raise EnergyCompileError(
-            f"{self.name} at {_place(source, refusal.line, refusal.text)} {refusal.reason or 'has no source'}; write "
+            f"{self.name} at {_place(source, last.line, last.text)} {last.reason or 'has no source'}; write "
             "plain scalar code in a file, without hasattr, strings, or integers beyond 64 bits."
         )
 
@@ -226,9 +225,9 @@ class Compiled:
     def _tell(self, way: Way, refusal: Refusal, source: Callable[..., Any]) -> None:
         if self.derived_from is not None and way.words == CHAIN_BY_CHAIN[0]:
             self.derived_from.pointer  # noqa: B018 (warns of the user's own line, if that is the reason)
-        if way.words in self.told:
+        if way.advice in self.told:
             return
-        self.told.add(way.words)
+        self.told.add(way.advice)
         warn(
             f"{self.name} {way.words}, since at {_place(source, refusal.line, refusal.text)} {refusal.reason}; "
             f"{way.advice}."

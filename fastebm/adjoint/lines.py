@@ -153,7 +153,7 @@ def without_empty_sums(code: list[Code]) -> list[Code]:
             one = Fork(one.test, without_empty_sums(one.then), without_empty_sums(one.otherwise))
         elif isinstance(one, Until):
             one = Until(without_empty_sums(one.before), one.test, without_empty_sums(one.body))
-        elif one.text == "0.0" and not one.array and (first := _next_use(code, place)) is not None:
+        elif one.text == "0.0" and not one.is_sum and not one.array and (first := _next_use(code, place)) is not None:
             first.is_sum = False
             continue
         kept.append(one)

@@ -9,14 +9,18 @@ from typing import Any
 from fastebm._compile import CHAIN_BY_CHAIN, NotThisWay, Way
 from fastebm.adjoint.functions import Adjoint, Shapes, adjoint_of
 from fastebm.adjoint.syntax import CannotReverse, NoSource
-from fastebm.energies.lane_code import tile_energy_of, tile_grad_of, tile_grad_theta_of, tile_hvp_of
+from fastebm.energies.lane_code import (
+    tile_dual_grad_of,
+    tile_energy_of,
+    tile_grad_of,
+    tile_grad_theta_of,
+    tile_hvp_of,
+)
 from fastebm.energies.programs import Makers
 from fastebm.energies.scalar_code import ScalarCode
 
-_ON_DUALS = (
-    "is derived on dual numbers, one direction at a time",
-    "write plain loops and assignments to have it faster",
-)
+_ON_DUALS = "is derived on dual numbers, one direction at a time", "write plain loops and assignments to have it faster"
+_ON_DUALS_OF_ONE = f"{_ON_DUALS[0]} and chain by chain", _ON_DUALS[1]
 
 
 def source_of(function: Any) -> str:
@@ -85,11 +89,12 @@ class Derived:
             "energy": [Way(code.energy, *CHAIN_BY_CHAIN)],
             "grad": [
                 Way(lambda: code.adjoint_grad(self.adjoint("x").function), *CHAIN_BY_CHAIN),
-                Way(code.dual_grad, *_ON_DUALS, is_known_right=True),
+                Way(lambda: tile_dual_grad_of(code.call, code.unpack, code.dim), *_ON_DUALS, is_known_right=True),
+                Way(code.dual_grad, *_ON_DUALS_OF_ONE, is_known_right=True),
             ],
             "grad_theta": [
                 Way(lambda: code.adjoint_grad_theta(self.adjoint("theta").function), *CHAIN_BY_CHAIN),
-                Way(code.dual_grad_theta, *_ON_DUALS, is_known_right=True),
+                Way(code.dual_grad_theta, *_ON_DUALS_OF_ONE, is_known_right=True),
             ],
             "hvp": [Way(lambda: code.adjoint_hvp(self.adjoint("x").function), *CHAIN_BY_CHAIN)],
         }

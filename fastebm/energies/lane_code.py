@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 from numba.core import errors
 from numba.extending import overload
@@ -19,6 +20,7 @@ from fastebm.lanes.arrays import (
     writable_dual_lanes_of,
     writable_lanes_of,
 )
+from fastebm.lanes.dual_lanes import value_and_slope
 from fastebm.lanes.lane import LaneLike, as_lane, lane_sum, load_row, store, store_row
 from fastebm.tiles import LANES
 
@@ -29,12 +31,12 @@ def tile_energy_of(call: Any, unpack: Any, dim: int) -> Callable[..., Any]:
     def tile_energy(x: Any, packed: Any, out: Any) -> None:
         parts = unpack(packed)
         for l in range(0, x.shape[1], LANES):
-            store_row(out, l, _one_lane(call(lanes_of(x, l, dim), parts)))
+            store_row(out, l, as_lane(_one_number(call(lanes_of(x, l, dim), parts))))
 
     return tile_energy
 
 
-def _one_lane(value: Any) -> Any:
+def _one_number(value: Any) -> Any:
     return value
 
 
@@ -48,7 +50,24 @@ def tile_grad_of(adjoint: Any, unpack: Any, dim: int) -> Callable[..., Any]:
             for i in range(dim):
                 store(g, i, l, as_lane(0.0))
             value = user(lanes_of(x, l, dim), theta, data, writable_lanes_of(g, l, dim), as_lane(1.0))
-            store_row(e, l, _one_lane(value))
+            store_row(e, l, as_lane(_one_number(value)))
+
+    return tile_grad
+
+
+def tile_dual_grad_of(call: Any, unpack: Any, dim: int) -> Callable[..., Any]:
+    """The tile function of dE/dx for a `call(x, parts)`, run on dual lanes for one direction after the other."""
+
+    def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
+        parts = unpack(packed)
+        v = np.zeros(x.shape)
+        for i in range(dim):
+            v[i, :] = 1.0
+            for l in range(0, x.shape[1], LANES):
+                value, slope = value_and_slope(_one_number(call(dual_lanes_of(x, v, l, dim), parts)))
+                store_row(e, l, value)
+                store(g, i, l, slope)
+            v[i, :] = 0.0
 
     return tile_grad
 
@@ -100,8 +119,8 @@ def _bars_by_name(shapes: Mapping[str, tuple[int, ...]]) -> Any:
     return numba.njit(no_cpython_wrapper=True, forceinline=True, **FLAGS)(scope["by_name"])
 
 
-@overload(_one_lane, strict=False)  # type: ignore[untyped-decorator]
-def _one_lane_compiled(value: Any) -> Any:
+@overload(_one_number, strict=False)  # type: ignore[untyped-decorator]
+def _one_number_compiled(value: Any) -> Any:
     if isinstance(value, (LaneLike, types.Float, types.Integer, types.Boolean)):
-        return lambda value: as_lane(value)
+        return lambda value: value
     raise errors.NumbaTypeError(f"fastebm: the result is {value}, not one number")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.extending import lower_builtin, lower_cast, models, register_model
+from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
 from fastebm.lanes import language, maths
 from fastebm.lanes.lane import LANE, MASK, POWERS, LaneLike, PlainLane, as_mask, as_real, literal_power, teach
@@ -96,6 +96,19 @@ def _unpacked(context: Any, builder: Any, dual: DualReal) -> Any:
 @lower_cast(PlainLane, DualLaneType)  # type: ignore[untyped-decorator]
 def _cast_to_dual(context: Any, builder: Any, kind: Any, _dual: Any, value: Any) -> Any:
     return _unpacked(context, builder, as_dual(context, builder, kind, value))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def value_and_slope(_context: Any, value: Any) -> Any:
+    """The two lanes of a dual lane, a lane or a number."""
+    pair = types.UniTuple(LANE, 2)
+
+    def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+        dual = as_dual(context, builder, face.args[0], arguments[0])
+        slope = like(dual.value, 0.0) if dual.slope is None else dual.slope
+        return context.make_tuple(builder, pair, [dual.value.value, slope.value])
+
+    return pair(value), generate
 
 
 def _sum(*terms: Real | None) -> Real | None:
