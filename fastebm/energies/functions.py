@@ -133,7 +133,7 @@ class FunctionEnergy(Energy):
                 for face, check in checks.items()
             },
         )
-        super().__init__(program, theta or {}, packed, name=name)
+        super().__init__(program, theta or {}, data.packed(), name=name)
         self.source = sources.source_digest(frozen)
 
     def describe(self) -> dict[str, Any]:
