@@ -64,7 +64,7 @@ def exact(name, a):
 @pytest.mark.parametrize("name", NAMES)
 @given(arguments)
 def test_values_slopes_and_curvatures(name, a):
-    """Slope and curvature of swish have zeros, next to which only the error of their terms, a gate (1 - gate), is small."""
+    """Slope and curvature of swish have zeros: next to these only the error of their terms is small."""
     value, slope, curve = exact(name, a)
     tail = math.exp(-abs(a)) * (1.0 + abs(a)) if name == "swish" else 0.0
     for got in all_three(name, a):
