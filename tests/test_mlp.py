@@ -141,6 +141,23 @@ def test_what_is_refused(arguments, kind, words):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+@given(seeds)
+@settings(max_examples=5)
+def test_z_is_finite_and_found(activation, seed):
+    """Against a sum on a fine grid; with tanh within the bound that its output weights give."""
+    E = trained(seed, 1, (4, 3), center=0.5, scale=2.0, activation=activation)
+    z = eb.log_partition(E)
+    step = 1e-4
+    X = np.arange(-80.0, 80.0, step)[:, None]
+    energies = E.energy(X)
+    low = energies.min()
+    assert z.value == pytest.approx(np.log(np.exp(low - energies).sum() * step) - low, abs=1e-6 + z.error)
+    if activation == "tanh":
+        normal = 0.5 * math.log(2.0 * math.pi) + math.log(2.0)
+        assert abs(z.value - normal) <= np.abs(E.unpack()["w_out"]).sum()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_files_keep_the_activation(activation, tmp_path):
     E = trained(4, 2, (3, 5), center=0.5, activation=activation)
     E.save(tmp_path / "model.npz")

@@ -66,8 +66,8 @@ def add_outer(A, B, turned, out):  # type: ignore[no-untyped-def]
     """
     m, n = out.shape
     whole = n - n % LANES
-    for k in range(whole):
-        for l in range(LANES):
+    for l in range(LANES):
+        for k in range(whole):
             turned[l, k] = B[k, l]
     for c in range(0, whole, LANES):
         add_product(A, turned, out, c)
