@@ -1,7 +1,9 @@
 """What the figures were measured on."""
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,6 +21,23 @@ def describe() -> dict[str, str]:
         **{package: package_version(package) for package in ("numpy", "numba")},
         "gcc": reference.compiler_version(),
     }
+
+
+@contextlib.contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep this thread, and processes that it starts, on one processor, for figures of one thread.
+
+    fastebm counts the processors that it may use. Where a system does not say which these are, nothing changes.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def package_version(package: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from numpy.polynomial import legendre
 
 from benchmarks import __main__ as command
 from benchmarks import elementwise, machine, maths_table, peers, reference, tables, targets, tile_functions, timing
-from benchmarks.rows import ROWS, by_hand, one_chain
+from benchmarks.processes import figures
+from benchmarks.rows import ROWS, by_hand, networks, one_chain
 from benchmarks.rows import maths as maths_row
 from benchmarks.timing import Bar, Contestant, Cost, Report, Result
+from fastebm import tiles
 from fastebm.lanes.primitives import BINARY, UNARY
 
 ALPHA = 1e-9
@@ -340,6 +343,38 @@ class TestOpponents:
     def test_a_plain_loop_on_another_target_is_caught(self):
         assert scalar_faults(one_chain.walk, told=1.3)
         assert scalar_faults(one_chain.walk_of_generator, np.random.default_rng(), told=1.3)
+
+
+class TestNetworks:
+    def test_operations_are_those_of_the_products(self):
+        """Counted one by one, by numbers that notice when they are multiplied."""
+
+        class Counting(float):
+            n_products = 0
+
+            def __mul__(self, other):
+                type(self).n_products += 1
+                return Counting(float(self) * other)
+
+        theta = networks.network().unpack()
+        h = [0.3, -0.2]
+        for layer in (1, 2):
+            W = theta[f"W{layer}"]
+            h = [sum(Counting(W[j, i]) * h[i] for i in range(len(h))) for j in range(len(W))]
+        sum(Counting(w) * one for w, one in zip(theta["w_out"], h, strict=True))
+        assert networks.FORWARD_FLOPS == 2 * Counting.n_products == 8576
+        assert networks.BOTH_FLOPS == 3 * networks.FORWARD_FLOPS
+
+    def test_the_network_has_no_neutral_numbers(self):
+        assert all(np.abs(value).min() > 0.0 for value in networks.network().unpack().values())
+
+    def test_one_processor_is_given_back(self):
+        before = tiles.threads(None)
+        with machine.one_processor():
+            if hasattr(os, "sched_getaffinity"):
+                assert tiles.threads(None) == 1
+                assert figures("import os; print(len(os.sched_getaffinity(0)))") == [1.0]
+        assert tiles.threads(None) == before
 
 
 class TestTableOfMaths:

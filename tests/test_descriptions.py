@@ -45,7 +45,8 @@ def leaves(draw):
         return eb.QuarticChain(2, spread[0], pair[0])
     if kind == "LogisticPosterior":
         return eb.LogisticPosterior([pair, spread, -pair], [0, 1, 1], spread[0])
-    return eb.MLP(2, (3, 2), center=pair, scale=spread, rng=draw(st.integers(0, 2**64)))
+    activation = draw(st.sampled_from(["softplus", "tanh", "swish", "relu"]))
+    return eb.MLP(2, (3, 2), center=pair, scale=spread, rng=draw(st.integers(0, 2**64)), activation=activation)
 
 
 energies = st.recursive(
