@@ -4,61 +4,28 @@ What the language has no words for is refused by its line with `CannotReverse`; 
 """
 
 import ast
-import builtins
 import copy
-import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
-from numba.core.dispatcher import Dispatcher
-
+from fastebm.adjoint.expressions import Expressions, sign_of
 from fastebm.adjoint.plans import loaded, stored
-from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Thing, Value
-from fastebm.adjoint.statements import Block, Carry, Count, For, If, Merge, Operand, Room, Store
-from fastebm.adjoint.syntax import (
-    CannotReverse,
-    Function,
-    assigned,
-    function_of,
-    without_continue,
-    without_early_return,
-)
-from fastebm.lanes import language
-from fastebm.lanes.primitives import BINARY, UNARY
+from fastebm.adjoint.scopes import Array, Scalar, Thing, Value
+from fastebm.adjoint.statements import Block, Carry, Count, For, If, Merge, Operand, Store
+from fastebm.adjoint.syntax import CannotReverse, Function, assigned, name_of, without_continue, without_early_return
 
-_SIGNS: dict[type[ast.AST], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.Mod: "%", ast.FloorDiv: "//",
-    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.USub: "-", ast.UAdd: "+", ast.Invert: "~", ast.Not: "not ",
-}
-_FLAT = ("//", "&", "|", "^", "~", "not ")  # slopes are 0 where there are any
-_PRIMITIVES = {id(called): name for name, entry in (UNARY | BINARY).items() for called in entry.callables}
-_POWERS = {id(called) for called in (pow, math.pow, np.power)}
-_CHOICES = {id(called) for called in (language.where, np.where)}
-_FLAT_FUNCTIONS = (
-    int, bool, round, math.isnan, math.isinf, math.isfinite, np.isnan, np.isinf, np.isfinite, math.floor, math.ceil,
-    np.floor, np.ceil, np.sign,
-)
 _MOST_CALLS = 40  # functions that call functions; more is one that calls itself
 
 
-class Body:
+class Body(Expressions):
     """The body of one call, with the values of its names."""
-
-    def __init__(self, scopes: Scopes, function: Function, env: Mapping[str, Value]) -> None:
-        self.scopes = scopes
-        self.function = function
-        self.env: dict[str, Value | None] = dict(env)  # None: has a value in some branches only
 
     def result(self) -> Value:
         returned = self.run(without_early_return(self.function.body))
         if returned is None:
             raise CannotReverse("a function that may end without a result", None)
         return returned
-
-    # ---- statements ----
 
     def run(self, statements: Sequence[ast.stmt]) -> Value | None:
         """Lower statements in order; the value of the return, None if there is none."""
@@ -93,7 +60,7 @@ class Body:
             case ast.Pass() | ast.Assert() | ast.Expr(value=ast.Constant()):
                 pass
             case _:
-                raise CannotReverse(_name_of(node), node.lineno)
+                raise CannotReverse(name_of(node), node.lineno)
         return None
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -106,7 +73,7 @@ class Body:
             case ast.Subscript():
                 self.store(target, self.number(value, target), is_sum=False)
             case _:
-                raise CannotReverse(_name_of(target), target.lineno)
+                raise CannotReverse(name_of(target), target.lineno)
 
     def part(self, value: Value, k: int, n: int, node: ast.expr) -> Value:
         if isinstance(value, tuple) and len(value) == n:
@@ -116,7 +83,7 @@ class Body:
         raise CannotReverse("what is unpacked here", node.lineno)
 
     def augmented(self, node: ast.AugAssign) -> None:
-        sign = _SIGNS[type(node.op)]
+        sign = sign_of(node.op, node.target)
         more = self.number(self.value(node.value), node)
         if isinstance(node.target, ast.Subscript) and sign in "+-":
             if sign == "-":
@@ -170,7 +137,7 @@ class Body:
         merges: list[Merge] = []
         if (returned[0] is None) != (returned[1] is None):
             raise CannotReverse("a return in one branch only", getattr(node, "lineno", None))
-        for name in ends[0].keys() | ends[1].keys():
+        for name in sorted(ends[0].keys() | ends[1].keys()):
             self.env[name] = self.merged(name, ends[0].get(name), ends[1].get(name), merges)
         result = None if returned[0] is None else self.merged("result", returned[0], returned[1], merges)
         self.scopes.emit(If(test, blocks[0], blocks[1], tuple(merges)))
@@ -300,162 +267,6 @@ class Body:
         self.env = after
         return block, tuple(carries)
 
-    # ---- expressions ----
-
-    def value(self, node: ast.expr, hint: str = "t") -> Value:
-        match node:
-            case ast.Constant(value=bool() | int() | float() as number):
-                return Scalar(_literal(number))
-            case ast.Constant(value=other):
-                return Thing(other)
-            case ast.Name(id=name):
-                return self.named(name, node)
-            case ast.Attribute():
-                return self.attribute(node)
-            case ast.Subscript():
-                return self.subscript(node)
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                return tuple(self.value(part) for part in parts)
-            case ast.BinOp():
-                both = (self.number(self.value(one), one) for one in (node.left, node.right))
-                return self.operation(hint, _sign(node.op, node), tuple(both))
-            case ast.UnaryOp():
-                return self.operation(hint, _sign(node.op, node), (self.number(self.value(node.operand), node),))
-            case ast.Compare() | ast.BoolOp():
-                return self.truth(node)
-            case ast.IfExp():
-                test = self.text(self.value(node.test), node.test)
-                chosen = self.branches(test, lambda: self.value(node.body), lambda: self.value(node.orelse), node)
-                assert chosen is not None  # since both branches have a value
-                return chosen
-            case ast.Call():
-                return self.call(node, hint)
-            case ast.Lambda():
-                return self.local(node)
-            case _:
-                raise CannotReverse(_name_of(node), node.lineno)
-
-    def named(self, name: str, node: ast.expr) -> Value:
-        if name in self.env:
-            found = self.env[name]
-            if found is None:
-                raise CannotReverse(f"{name!r}, which has a value on some ways only,", node.lineno)
-            return found
-        if name in self.function.enclosing:
-            return cast(Value, self.function.enclosing[name])
-        if name in self.function.namespace:
-            return self.thing(self.function.namespace[name], name)
-        builtin = getattr(builtins, name, None)
-        if builtin is None:
-            raise CannotReverse(f"{name!r}, which has no value yet,", node.lineno)
-        return Thing(builtin)
-
-    def thing(self, value: Any, hint: str) -> Value:
-        return self.converted(self.scopes, value, hint)
-
-    @classmethod
-    def converted(cls, scopes: Scopes, value: Any, hint: str) -> Value:
-        """A Python object as a value: numbers as literals, arrays by a name of their own or as data."""
-        if isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
-            return Scalar(_literal(value.item() if isinstance(value, np.generic) else value))
-        if isinstance(value, tuple):
-            return tuple(cls.converted(scopes, one, hint) for one in value)
-        if isinstance(value, np.ndarray):
-            if id(value) in scopes.data:
-                return scopes.data[id(value)]
-            return Array(scopes.constant(value, hint), "constant", tuple(map(str, value.shape)))
-        return Thing(value)
-
-    def attribute(self, node: ast.Attribute) -> Value:
-        owner = self.value(node.value)
-        if isinstance(owner, Record) and node.attr in owner.shapes:
-            shape = owner.shapes[node.attr]
-            if shape == ():
-                return self.scopes.parameter(owner, node.attr)
-            return Array(f"{owner.name}.{node.attr}", owner.kind, tuple(map(str, shape)))
-        if isinstance(owner, Array) and node.attr in ("shape", "size"):
-            sizes = owner.sizes[len(owner.indices) :]
-            return tuple(map(Scalar, sizes)) if node.attr == "shape" else Scalar(f"({' * '.join(sizes)})")
-        if isinstance(owner, Thing) and hasattr(owner.value, node.attr):
-            return self.thing(getattr(owner.value, node.attr), node.attr)
-        raise CannotReverse(f"the attribute {node.attr!r}", node.lineno)
-
-    def subscript(self, node: ast.Subscript) -> Value:
-        owner = self.value(node.value)
-        indices = self.indices(node)
-        for index in indices:
-            if isinstance(owner, Array) and len(owner.indices) < len(owner.sizes):
-                owner = self.scopes.element(owner, index)
-            elif isinstance(owner, tuple) and index.lstrip("-").isdigit() and -len(owner) <= int(index) < len(owner):
-                owner = owner[int(index)]
-            else:
-                raise CannotReverse("what is indexed here", node.lineno)
-        return owner
-
-    def indices(self, node: ast.Subscript) -> tuple[str, ...]:
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if any(isinstance(part, ast.Slice) for part in parts):
-            raise CannotReverse("a slice", node.lineno)
-        return tuple(self.text(self.value(part), part) for part in parts)
-
-    def number(self, value: Value, node: ast.AST) -> Scalar:
-        if isinstance(value, Scalar):
-            return value
-        raise CannotReverse("what is no number here", getattr(node, "lineno", None))
-
-    def text(self, value: Value, node: ast.AST) -> str:
-        """A number as a text that nothing is differentiated through."""
-        found = self.number(value, node)
-        if found.is_active:
-            raise CannotReverse("an index or a condition that is a number of x", getattr(node, "lineno", None))
-        return found.text
-
-    def truth(self, node: ast.Compare | ast.BoolOp) -> Scalar:
-        """Comparisons and what joins them: flat, whatever they compare."""
-        if isinstance(node, ast.BoolOp):
-            word = " and " if isinstance(node.op, ast.And) else " or "
-            # parts that are not reached in Python are computed here, without harm: they have no effects
-            return self.flat("(" + word.join(self.number(self.value(one), one).text for one in node.values) + ")")
-        words = {
-            ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
-        }
-        texts = [self.number(self.value(one), one).text for one in (node.left, *node.comparators)]
-        if any(type(sign) not in words for sign in node.ops):
-            raise CannotReverse("this comparison", node.lineno)
-        pieces = [texts[0]]
-        for sign, text in zip(node.ops, texts[1:], strict=True):
-            pieces += [words[type(sign)], text]
-        return self.flat(f"({' '.join(pieces)})")
-
-    def flat(self, text: str) -> Scalar:
-        """A name for what has no slope."""
-        return self.scopes.let("is_so", text)
-
-    def operation(self, hint: str, sign: str, operands: tuple[Scalar, ...]) -> Scalar:
-        texts = [one.text for one in operands]
-        text = f"({sign}{texts[0]})" if len(texts) == 1 else f"({texts[0]} {sign} {texts[1]})"
-        if not any(one.is_active for one in operands):
-            return Scalar(text) if len(text) < 60 else self.scopes.let(hint, text)
-        if sign in _FLAT:
-            return self.scopes.let(hint, text)
-        if len(texts) == 1 and sign == "+":
-            return operands[0]
-        return self.scopes.let(hint, text, sign if len(texts) == 2 else "negative", *operands)
-
-    def call(self, node: ast.Call, hint: str) -> Value:
-        called = self.value(node.func)
-        if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
-            raise CannotReverse("a call with *", node.lineno)
-        arguments = [self.value(one) for one in node.args]
-        keywords = {str(one.arg): self.value(one.value) for one in node.keywords}
-        if isinstance(called, Function):
-            return self.inlined(called, arguments, keywords, node)
-        if not isinstance(called, Thing):
-            raise CannotReverse("what is called here", node.lineno)
-        if isinstance(called.value, Dispatcher):
-            return self.inlined(function_of(called.value.py_func, self.thing), arguments, keywords, node)
-        return self.known(called.value, arguments, keywords, node, hint)
-
     def inlined(
         self, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.Call
     ) -> Value:
@@ -465,66 +276,9 @@ class Body:
         env = function.bound(arguments, keywords, node.lineno)
         return Body(self.scopes, replace(function, depth=depth), env).result()
 
-    def known(
-        self, called: Any, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.Call, hint: str
-    ) -> Value:
-        """The result of a function of the language, of the table of primitives, or of Python's own."""
-        if called is language.zeros:
-            size = self.text(arguments[0], node)
-            room = self.scopes.fresh(hint if hint != "t" else "room")
-            self.scopes.emit(Room(room, size))
-            return Array(room, "room", (size,))
-        if called is len and isinstance(arguments[0], Array):
-            return Scalar(arguments[0].sizes[len(arguments[0].indices)])
-        if called is len and isinstance(arguments[0], tuple):
-            return Scalar(str(len(arguments[0])))
-        if called in (sum, max, min) and len(arguments) == 1 and isinstance(arguments[0], tuple) and not keywords:
-            parts = [self.number(one, node) for one in arguments[0]]
-            if called is sum:
-                return functools.reduce(lambda a, b: self.operation(hint, "+", (a, b)), parts, Scalar("0"))
-            arguments = parts
-        numbers = tuple(self.number(one, node) for one in arguments)
-        if keywords:
-            raise CannotReverse("a keyword argument here", node.lineno)
-        if id(called) in _CHOICES:
-            condition = Scalar(numbers[0].text)
-            return self.scopes.let(
-                hint, f"where({', '.join(one.text for one in numbers)})", "where", condition, *numbers[1:]
-            )
-        if id(called) in _POWERS:
-            return self.operation(hint, "**", numbers)
-        if called is float:
-            return numbers[0]
-        name = _PRIMITIVES.get(id(called))
-        if called in (max, min) and len(numbers) > 2:
-            return functools.reduce(lambda a, b: self.primitive(hint, called, str(name), (a, b)), numbers)
-        if name is not None:
-            return self.primitive(hint, called, name, numbers)
-        if called in _FLAT_FUNCTIONS or not any(one.is_active for one in numbers):
-            word = self.scopes.constant(called, getattr(called, "__name__", "function"))
-            return self.scopes.let(hint, f"{word}({', '.join(one.text for one in numbers)})")
-        raise CannotReverse(f"{getattr(called, '__name__', 'this function')!r}", node.lineno)
-
-    def primitive(self, hint: str, called: Any, name: str, numbers: tuple[Scalar, ...]) -> Scalar:
-        word = self.scopes.constant(called, name)
-        return self.scopes.let(hint, f"{word}({', '.join(one.text for one in numbers)})", name, *numbers)
-
 
 def _is_active(value: Value | None) -> bool:
     return isinstance(value, Scalar) and value.is_active
-
-
-def _literal(number: float) -> str:
-    """A number as Python writes it; infinities and nan by their names."""
-    if isinstance(number, float) and not math.isfinite(number):
-        return "nan" if math.isnan(number) else "inf" if number > 0.0 else "(-inf)"
-    return repr(number) if number >= 0 else f"({number!r})"
-
-
-def _sign(operator: ast.AST, node: ast.expr) -> str:
-    if type(operator) not in _SIGNS:
-        raise CannotReverse("this operator", node.lineno)
-    return _SIGNS[type(operator)]
 
 
 def _hint(target: ast.expr, otherwise: str = "t") -> str:
@@ -536,12 +290,3 @@ def _loaded(target: ast.expr) -> ast.expr:
     copied = copy.copy(target)
     vars(copied)["ctx"] = ast.Load()
     return copied
-
-
-def _name_of(node: ast.AST) -> str:
-    """A piece of syntax in words."""
-    return {
-        "Try": "try", "With": "with", "Delete": "del", "Break": "break", "Return": "return",
-        "Expr": "a call without a result", "JoinedStr": "a formatted string", "ListComp": "a comprehension",
-        "GeneratorExp": "a generator",
-    }.get(type(node).__name__, f"syntax of the kind {type(node).__name__}")

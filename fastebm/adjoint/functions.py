@@ -59,7 +59,7 @@ def adjoint_of(
         arguments.append(Record("theta", "theta", theta))
     if bound:
         arguments.append(Record("data", "data", bound))
-    body = Body(scopes, function_of(function, lambda value, hint: Body.converted(scopes, value, hint)), {})
+    body = Body(scopes, function_of(function, scopes.value_of), {})
     env = body.function.bound(arguments, {}, function.__code__.co_firstlineno)
     result = Body(scopes, body.function, env).result()
     if not isinstance(result, Scalar):

@@ -2,11 +2,14 @@
 
 import ast
 import builtins
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from fastebm.adjoint.statements import Block, Let, Load, Operand, Statement
 from fastebm.adjoint.syntax import CannotReverse, Function
@@ -99,6 +102,18 @@ class Scopes:
         self.constants[name] = value
         return name
 
+    def value_of(self, value: Any, hint: str) -> Value:
+        """A Python object as a value: numbers as literals, arrays by a name of their own or as data."""
+        if isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+            return Scalar(literal(value.item() if isinstance(value, np.generic) else value))
+        if isinstance(value, tuple):
+            return tuple(self.value_of(one, hint) for one in value)
+        if isinstance(value, np.ndarray):
+            if id(value) in self.data:
+                return self.data[id(value)]
+            return Array(self.constant(value, hint), "constant", tuple(map(str, value.shape)))
+        return Thing(value)
+
     def emit(self, statement: Statement) -> None:
         self._n_statements += 1
         if self._n_statements > _MOST_STATEMENTS:
@@ -169,3 +184,10 @@ class Scopes:
 def _word(text: str) -> str:
     """A text as a part of a name."""
     return re.sub(r"\W+", "_", text).strip("_")[:12] or "i"
+
+
+def literal(number: float) -> str:
+    """A number as Python writes it; infinities and nan by their names."""
+    if isinstance(number, float) and not math.isfinite(number):
+        return "nan" if math.isnan(number) else "inf" if number > 0.0 else "(-inf)"
+    return repr(number) if number >= 0 else f"({number!r})"

@@ -173,3 +173,12 @@ def _parsed(text: str, filename: str) -> tuple[ast.Module, set[types.CodeType]]:
         codes.add(code)
         waiting += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
     return ast.parse(text), codes
+
+
+def name_of(node: ast.AST) -> str:
+    """A piece of syntax in words."""
+    return {
+        "Try": "try", "With": "with", "Delete": "del", "Break": "break", "Return": "return",
+        "Expr": "a call without a result", "JoinedStr": "a formatted string", "ListComp": "a comprehension",
+        "GeneratorExp": "a generator",
+    }.get(type(node).__name__, f"syntax of the kind {type(node).__name__}")
