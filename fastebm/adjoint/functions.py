@@ -11,7 +11,7 @@ import numpy as np
 from fastebm._compile import inlined
 from fastebm.adjoint import rules
 from fastebm.adjoint.bodies import Body
-from fastebm.adjoint.lines import needed, without_copies, without_empty_sums, written
+from fastebm.adjoint.lines import without_copies, without_empty_sums, written
 from fastebm.adjoint.reversal import reversed_lines
 from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Value
 from fastebm.adjoint.statements import Operand
@@ -66,10 +66,9 @@ def adjoint_of(
         raise CannotReverse("a result that is not one number", function.__code__.co_firstlineno)
     shapes = {f"theta.{name}": shape for name, shape in (theta or {}).items()}
     outputs = frozenset({"x_bar"} if wrt == "x" else {f"theta_bar.{name}" for name in theta or ()})
-    lines = reversed_lines(scopes.top, Operand(result.text, result.is_active), "weight", shapes)
-    if wrt == "x":
-        outputs |= {"energy"}
-    lines = without_empty_sums(without_copies(needed(lines, outputs)[0], outputs))
+    operand = Operand(result.text, result.is_active)
+    lines = reversed_lines(scopes.top, operand, "weight", shapes, outputs, gives_result=wrt == "x")
+    lines = without_empty_sums(without_copies(lines, outputs | {"energy"}))
     last = ["    return energy"] if wrt == "x" else [] if lines else ["    pass"]
     head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
     text = ast.unparse(ast.parse("\n".join([head, *written(lines), *last])))

@@ -3,7 +3,7 @@
 import ast
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 
@@ -111,7 +111,7 @@ def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozen
 def without_copies(code: list[Code], wanted: frozenset[str]) -> list[Code]:
     """The same lines, where names that are only other names for the same number give way to these; but for `wanted`."""
     definitions: dict[str, list[Line]] = {}
-    for line in _lines(code):
+    for line in every_line(code):
         definitions.setdefault(line.array or line.target, []).append(line)
     once = {name: lines[0] for name, lines in definitions.items() if len(lines) == 1 and not lines[0].is_sum}
     others = {name: line.text for name, line in once.items() if line.text in once and not line.array}
@@ -121,23 +121,18 @@ def without_copies(code: list[Code], wanted: frozenset[str]) -> list[Code]:
             others[name] = others[others[name]]
     if not others:
         return code
-    copied = re.compile(rf"(?<![\w.])({'|'.join(others)})(?!\w)")
-
-    def renamed(text: str) -> str:
-        return copied.sub(lambda found: others[found.group()], text)
-
     def rewritten(lines: list[Code]) -> list[Code]:
         kept: list[Code] = []
         for one in lines:
             if isinstance(one, Line):
                 if one.target not in others:
-                    kept.append(replace(one, target=renamed(one.target), text=renamed(one.text)))
+                    kept.append(replace(one, target=renamed(one.target, others), text=renamed(one.text, others)))
             elif isinstance(one, Loop):
-                kept.append(Loop(one.variable, renamed(one.range), rewritten(one.body)))
+                kept.append(Loop(one.variable, renamed(one.range, others), rewritten(one.body)))
             elif isinstance(one, Fork):
-                kept.append(Fork(renamed(one.test), rewritten(one.then), rewritten(one.otherwise)))
+                kept.append(Fork(renamed(one.test, others), rewritten(one.then), rewritten(one.otherwise)))
             else:
-                kept.append(Until(rewritten(one.before), renamed(one.test), rewritten(one.body)))
+                kept.append(Until(rewritten(one.before), renamed(one.test, others), rewritten(one.body)))
         return kept
 
     return rewritten(code)
@@ -198,22 +193,29 @@ def _used(code: list[Code]) -> set[str]:
     return found
 
 
-def _lines(code: list[Code]) -> Iterator[Line]:
+def renamed(text: str, others: Mapping[str, str]) -> str:
+    """An expression with other names."""
+    if not names(text) & others.keys():
+        return text
+    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda found: others.get(found.group(), found.group()), text)
+
+
+def every_line(code: list[Code]) -> Iterator[Line]:
     """Every line, those inside of loops and branches too."""
     for one in code:
         if isinstance(one, Line):
             yield one
         elif isinstance(one, Loop):
-            yield from _lines(one.body)
+            yield from every_line(one.body)
         elif isinstance(one, Fork):
-            yield from _lines([*one.then, *one.otherwise])
+            yield from every_line([*one.then, *one.otherwise])
         else:
-            yield from _lines([*one.before, *one.body])
+            yield from every_line([*one.before, *one.body])
 
 
 def _defined(code: list[Code]) -> set[str]:
     """Names that the lines give values to."""
-    return {line.array or line.target for line in _lines(code)}
+    return {line.array or line.target for line in every_line(code)}
 
 
 def written(code: list[Code], depth: int = 1) -> Iterator[str]:

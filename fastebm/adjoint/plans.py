@@ -42,6 +42,7 @@ class Plan:
     ----------
     undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
     lengths : of the ranges from 0 that loops run through, by the name of their variable.
+    late : ids of the loops whose sums are made on the way back; see `totals`.
     chosen : names that `where` may drop. Their derivative is 0 then, and times any slope, nan too, it has to stay 0.
     larger : names that max or min may drop. For the sake of speed only times slopes that may be infinite by themselves.
     """
@@ -49,6 +50,7 @@ class Plan:
     kept: dict[int, Kept] = field(default_factory=dict)
     undone: dict[int, str] = field(default_factory=dict)
     lengths: dict[str, str] = field(default_factory=dict)
+    late: set[int] = field(default_factory=set)
     chosen: set[str] = field(default_factory=set)
     larger: set[str] = field(default_factory=set)
 

@@ -2,7 +2,8 @@
 
 What a block computes is done again where it is read backwards, from the values that its loop carried at the start of
 the iteration. So only these are stored, and of arrays the elements that an iteration changes; sums that nobody reads
-need no storage at all. Lines that turn out to be idle are left out afterwards (`lines.needed`).
+need no storage at all. Lines that turn out to be idle are left out afterwards (`lines.needed`). A loop that only adds
+up what the result needs runs backwards only.
 
 References
 ----------
@@ -12,22 +13,85 @@ A. Griewank and A. Walther (2008), Evaluating Derivatives, doi:10.1137/1.9780898
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from fastebm.adjoint import rules
-from fastebm.adjoint.lines import Code, Fork, Line, Loop, Until, names
+from fastebm.adjoint import rules, totals
+from fastebm.adjoint.lines import Code, Fork, Line, Loop, Until, every_line, names, needed, renamed
 from fastebm.adjoint.plans import Kept, Plan, count, counter, plan_of, stored, used_inside
 from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, Operand, Room, Store
 
 
-def reversed_lines(block: Block, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Code]:
-    """The lines that let `energy` be the result, and add seed * d result / d x to x_bar, or to theta_bar.
+def reversed_lines(
+    block: Block, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]], outputs: frozenset[str],
+    *, gives_result: bool,
+) -> list[Code]:
+    """The lines that add seed * d result / d x to x_bar, or to theta_bar, without those that are not needed.
 
-    `shapes` are those of the parts of theta_bar.
+    Parameters
+    ----------
+    shapes : of the parts of theta_bar.
+    outputs : what the lines are for: x_bar, or the parts of theta_bar.
+    gives_result : whether they also let `energy` be the result.
     """
     plan = plan_of(block)
+    parts = [(one, [*_forward(Block([one]), plan)]) for one in block.statements]
+    forward = [line for _, part in parts for line in part]
+    lines = needed([*forward, *_backward(block, plan, result, seed, shapes)], outputs)[0]
+    if not gives_result:
+        return lines
+    used = {id(line) for line in every_line(lines)}
+    plan.late = {
+        id(one) for one, part in parts
+        if isinstance(one, For) and totals.only_adds(one) and not _is_used(_without_counting(part), used)
+    }
+    late = totals.behind(block, plan.late)
+    others = [one for one in late if id(one) not in plan.late]
+    is_alive = any(_is_used(part, used) for one, part in parts if one in others)
+    if is_alive or not all(isinstance(one, Let) for one in others):
+        plan.late = set()
+    if not plan.late:
+        backward = _backward(block, plan, result, seed, shapes)
+        return needed([*forward, Line("energy", result.text), *backward], outputs | {"energy"})[0]
+    first: list[Code] = []
+    last: list[Line] = []
+    for one, part in parts:
+        if isinstance(one, For) and id(one) in plan.late:
+            first += _counting(one)
+            last += (
+                Line(carry.name, carry.first.text, is_sum=True) for carry in one.carries if carry.first.text != "0.0"
+            )
+        elif isinstance(one, Let) and one in late:
+            last.append(Line(one.name, one.text))
+        else:
+            first += part
+    last.append(Line("energy", result.text))
+    backward = _backward(block, plan, result, seed, shapes)
+    first += _saved(last, backward, {carry.name for one in late if isinstance(one, For) for carry in one.carries})
+    return needed([*first, *backward, *last], outputs | {"energy"})[0]
+
+
+def _saved(last: list[Line], backward: list[Code], made: set[str]) -> list[Line]:
+    """Copies of what the last lines read and the way back changes, for which they then ask; `made` is made there."""
+    changed = {line.target for line in every_line(backward) if not line.array} - made
+    saved = sorted(changed & {name for line in last for name in names(line.text)})
+    for line in last:
+        line.text = renamed(line.text, {name: f"{name}_kept" for name in saved})
+    return [Line(f"{name}_kept", name) for name in saved]
+
+
+def _backward(
+    block: Block, plan: Plan, result: Operand, seed: str, shapes: Mapping[str, tuple[int, ...]]
+) -> list[Code]:
     backward = _Backward(plan, shapes, set())
     backward.add(result, seed)
     backward.block(block)
-    return [*_forward(block, plan), Line("energy", result.text), *backward.lines]
+    return backward.lines
+
+
+def _without_counting(part: list[Code]) -> list[Code]:
+    return [one for one in part if isinstance(one, Loop)]
+
+
+def _is_used(part: list[Code], used: set[int]) -> bool:
+    return any(id(line) in used for line in every_line(part))
 
 
 # ---- forwards ----
@@ -232,9 +296,14 @@ class _Backward:
         self.start({carry.name for carry in carries} | used_inside(one.body, [carry.last for carry in carries]))
         inner = _Backward(self.plan, self.shapes, self.known)
         inner.lines += _variable(one)
-        inner.lines += [Line(carry.name, f"{carry.name}_before[{n}]") for carry in one.carries]
+        if id(one) in self.plan.late:
+            self.lines += [Line(carry.name, "0.0") for carry in one.carries]
+        else:
+            inner.lines += [Line(carry.name, f"{carry.name}_before[{n}]") for carry in one.carries]
         inner.lines += _restored(kept, n)
         inner.lines += _forward(one.body, self.plan, kept.unread)
+        if id(one) in self.plan.late:
+            inner.lines += _moves(one.carries)
         for carry in carries:
             inner.lines.append(Line(f"{carry.name}_end_bar", f"{carry.name}_bar"))
             inner.lines.append(Line(f"{carry.name}_bar", "0.0"))

@@ -18,7 +18,7 @@ from fastebm.lanes.primitives import WORDS
 _MOST_STATEMENTS = 20_000
 _RESERVED = {"x", "x_bar", "theta", "theta_bar", "data", "weight", "energy", *WORDS}
 _RESERVED |= {"zeros", "damped", "wrapped", "inf", "nan"}
-_ENDS = ("_bar", "_before", "_end", "_next", "_count", "_counts")  # of names that the way back makes
+_ENDS = ("_bar", "_before", "_end", "_next", "_count", "_counts", "_kept")  # of names that the way back makes
 
 
 @dataclass(frozen=True)
