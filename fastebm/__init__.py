@@ -23,7 +23,7 @@ from fastebm.energies import (
     energy,
 )
 from fastebm.exact import NotNormalisableError
-from fastebm.kernels import RandomWalk
+from fastebm.kernels import MALA, ULA, RandomWalk
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
 from fastebm.partition import log_likelihood, log_partition, log_partition_grad
@@ -34,8 +34,10 @@ from fastebm.training import SGD, Adam, ContrastiveDivergence, Fit, MaximumLikel
 __version__ = "0.1.0"
 
 __all__ = [
+    "MALA",
     "MLP",
     "SGD",
+    "ULA",
     "Adam",
     "Banana",
     "ContrastiveDivergence",

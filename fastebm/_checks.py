@@ -163,6 +163,18 @@ def box(bounds: Any, dim: int, name: str = "bounds") -> FloatArray | None:
     return None if np.isinf(walls).all() else walls
 
 
+def step_size(value: Any) -> float | FloatArray | None:
+    """One number or (dim,) numbers above 0; None, which stands for one that is tuned."""
+    if value is None:
+        return None
+    if np.ndim(value) == 0:
+        return positive(value, "step_size")
+    steps = finite_array(value, "step_size")
+    if steps.ndim != 1 or not (steps > 0.0).all():
+        raise ValueError(f"step_size is {value}; pass one number or (dim,) numbers, all above 0.")
+    return steps
+
+
 def seed(rng: RNGLike) -> int:
     """The whole number that stands for `rng` (SPEC 7): passed as `rng` again, it gives the same results.
 

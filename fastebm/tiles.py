@@ -60,8 +60,9 @@ def pack(X: FloatArray, n_tiles: int, width: int) -> FloatArray:
 
 
 def unpack(tiles: FloatArray, n: int) -> FloatArray:
-    """The first n points of tiles (n_tiles, dim, width) as an array (n, dim)."""
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1).reshape(-1, tiles.shape[1])[:n])
+    """The first n points of tiles (n_tiles, dim, width) as an array (n, dim) of their own."""
+    n_tiles, dim, width = tiles.shape
+    return np.array(tiles.transpose(0, 2, 1).reshape(n_tiles * width, dim)[:n], order="C")
 
 
 def ranges(n: int, n_parts: int) -> list[tuple[int, int]]:

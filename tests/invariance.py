@@ -71,7 +71,7 @@ def verdict(
     starts = draw(np.random.default_rng(seed), n)
     chains = Chains(energy, kernel, starts, seed, 2)
     reference = moments(transform(starts))
-    settings = np.asarray(step, dtype=float)
+    settings = kernel.settings(np.asarray(step, dtype=float), np.ones(energy.dim))
     worst, done = largest_z(reference), 0
     for length in LENGTHS:
         chains.advance(length - done, settings)

@@ -46,7 +46,7 @@ def test_threads_of_any_number_give_the_same_bits(n, monkeypatch):
     for n_threads in (1, 2, 3, 7):
         monkeypatch.setattr(tiles, "threads", lambda _, n_threads=n_threads: n_threads)
         results.append([
-            programs.energies(E.program, E.packed, X), programs.grads(E.program, E.packed, X),
+            programs.energies(E.program, E.packed, X), *programs.energies_and_grads(E.program, E.packed, X),
             programs.grad_thetas(E.program, E.packed, X),
             programs.sum_grad_theta(E.program, E.packed, X, np.ones(n)),
         ])

@@ -1,12 +1,11 @@
 """Random-walk Metropolis: its algebra, its replay in plain Python, its law from exact starts, and broken ones."""
 
-import inspect
 import math
 
 import numpy as np
 import pytest
-import scipy
 from energy_laws import same
+from exact_laws import CASES, MIXTURE, mixture_draws, mixture_shares, mutant
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from invariance import ALPHA, bound, entropy, largest_z, moments, verdict
@@ -15,9 +14,6 @@ from twins import Stream, metropolis
 
 import fastebm as eb
 from fastebm import streams
-from fastebm._compile import Compiled
-from fastebm.kernels import random_walk
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.sampling.chains import Chains
 
@@ -160,62 +156,6 @@ class TestReplay:
             assert chains.streams.transpose(1, 0, 2).reshape(4, -1)[:, c].tolist() == twin.state
 
 
-MIXTURE = eb.GaussianMixture([[-1.5], [1.0]], [[[0.4]], [[0.8]]], [0.35, 0.65])
-GAUSSIAN = eb.Gaussian([1.0, -0.5, 2.0], [2.0, 0.5, 1.0])
-
-
-def gaussian_draws(generator, n):
-    return np.array([1.0, -0.5, 2.0]) + generator.standard_normal((n, 3)) * np.sqrt([2.0, 0.5, 1.0])
-
-
-def gaussian_shares(X):
-    """Uniform numbers of the coordinates and of the energy, which is half a chi-square of three degrees."""
-    z = (X - [1.0, -0.5, 2.0]) / np.sqrt([2.0, 0.5, 1.0])
-    return np.column_stack([scipy.stats.norm.cdf(z), scipy.stats.chi2(3).cdf((z**2).sum(axis=1))])
-
-
-def mixture_draws(generator, n):
-    first = generator.random(n) < 0.35
-    z = generator.standard_normal(n)
-    return np.where(first, -1.5 + math.sqrt(0.4) * z, 1.0 + math.sqrt(0.8) * z)[:, None]
-
-
-GRID = np.linspace(-8.0, 8.0, 200_001)
-LEVELS = np.sort(MIXTURE.energy(GRID[:, None]))
-MASS = np.cumsum(np.exp(-LEVELS)) * (GRID[1] - GRID[0])
-
-
-def mixture_shares(X):
-    """Uniform numbers of the coordinate, in closed form, and of the energy, by the masses of 2e5 cells."""
-    law = scipy.stats.norm
-    x = X[:, 0]
-    coordinate = 0.35 * law.cdf(x, -1.5, math.sqrt(0.4)) + 0.65 * law.cdf(x, 1.0, math.sqrt(0.8))
-    return np.column_stack([coordinate, np.interp(MIXTURE.energy(X), LEVELS, MASS)])
-
-
-CASES = {
-    "gaussian": (GAUSSIAN, gaussian_draws, gaussian_shares, [1.7, 0.9, 1.2]),
-    "mixture": (MIXTURE, mixture_draws, mixture_shares, [2.0]),
-}
-
-
-def mutant(old: str, new: str) -> RandomWalk:
-    """The kernel with one line of its source changed."""
-    text = inspect.getsource(random_walk.advance.make())
-    assert text.count(old) == 1, f"{old!r} is no longer a line of the kernel; choose another change"
-    text = text[text.index("def ") :].replace(old, new)
-
-    def build():
-        scope = dict(vars(random_walk), __name__=__name__)
-        exec(text, scope)
-        return scope["advance"]
-
-    class Mutant(RandomWalk):
-        advance = Compiled(build, ADVANCE_SIGNATURE, text, "mutant")
-
-    return Mutant()
-
-
 MUTANTS = {
     "generous by 0.01": (
         "-load_row(exponentials, l) < here - there",
@@ -241,7 +181,7 @@ class TestLaw:
     @pytest.mark.parametrize("change", MUTANTS)
     def test_broken_kernels_are_caught(self, name, change):
         E, draw, transform, step = CASES[name]
-        worst, allowed = verdict(mutant(*MUTANTS[change]), step, E, draw, transform, entropy(), n=400_000)
+        worst, allowed = verdict(mutant(RandomWalk, *MUTANTS[change]), step, E, draw, transform, entropy(), n=400_000)
         assert worst > allowed
 
     @pytest.mark.parametrize("name", CASES)
@@ -254,7 +194,7 @@ class TestLaw:
     def test_a_correct_kernel_of_another_look_is_not_caught(self):
         """Barker's rule keeps the law too, and a mutant that only names things anew keeps the bits."""
         rule = "math.exp(-load_row(exponentials, l)) * (1.0 + math.exp(there - here)) < 1.0"
-        barker = mutant("-load_row(exponentials, l) < here - there", rule)
+        barker = mutant(RandomWalk, "-load_row(exponentials, l) < here - there", rule)
         E, draw, transform, step = CASES["mixture"]
         seed = entropy()
         worst, allowed = verdict(barker, step, E, draw, transform, seed)

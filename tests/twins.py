@@ -93,3 +93,39 @@ def metropolis(
         positions.append(list(here))
         accepts.append(is_accepted)
     return np.array(positions), np.array(accepts), closest
+
+
+def langevin(
+    energy: Callable[[Sequence[float]], float],
+    grad: Callable[[Sequence[float]], Sequence[float]],
+    x: Sequence[float],
+    eps: Sequence[float],
+    stream: Stream,
+    n_transitions: int,
+    *,
+    is_adjusted: bool,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The Langevin algorithm as it stands in the textbook, with Hastings's test or without; returns as `metropolis`."""
+
+    def log_density(to: Sequence[float], start: Sequence[float], slope: Sequence[float]) -> float:
+        """log q(to | start), but for a constant."""
+        return -sum((b - a + h * g) ** 2 / (4.0 * h) for a, b, g, h in zip(start, to, slope, eps, strict=True))
+
+    here, e, slope = list(x), energy(x), list(grad(x))
+    positions, accepts, closest = [], [], math.inf
+    for _ in range(n_transitions):
+        normals = stream.normals(len(here))
+        proposal = [a - h * g + math.sqrt(2.0 * h) * z for a, g, h, z in zip(here, slope, eps, normals, strict=True)]
+        e_new, slope_new = energy(proposal), list(grad(proposal))
+        is_accepted = math.isfinite(e_new) and all(map(math.isfinite, slope_new))
+        if is_adjusted:
+            log_u = -stream.exponential()
+            if is_accepted:
+                back, there = log_density(here, proposal, slope_new), log_density(proposal, here, slope)
+                is_accepted = log_u < e - e_new + back - there
+                closest = min(closest, abs(log_u - (e - e_new + back - there)))
+        if is_accepted:
+            here, e, slope = proposal, e_new, slope_new
+        positions.append(list(here))
+        accepts.append(is_accepted)
+    return np.array(positions), np.array(accepts), closest

@@ -124,7 +124,7 @@ class Energy(abc.ABC):
     def grad(self, X: ArrayLike) -> FloatArray:
         """dE/dx at X (n, dim) or (dim,): an array of the same shape, exact to rounding."""
         points, is_single = _checks.points(X, self.dim)
-        values = programs.grads(self.program, self.packed, points)
+        values = programs.energies_and_grads(self.program, self.packed, points)[1]
         return values[0] if is_single else values
 
     def hvp(self, X: ArrayLike, V: ArrayLike) -> FloatArray:

@@ -109,9 +109,9 @@ def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-un
             out[start + l] = values[l]
 
 
-@compiled(types.void(GRAD, VECTOR, TILE, TILE, types.intp, types.intp, types.intp))
-def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
-    """out[first:last] = dE/dx at X[first:last], both (n, dim)."""
+@compiled(types.void(GRAD, VECTOR, TILE, VECTOR, TILE, types.intp, types.intp, types.intp))
+def _energies_and_grads(grad, packed, X, energies, slopes, first, last, width):  # type: ignore[no-untyped-def]
+    """energies[first:last] and slopes[first:last] = E and dE/dx at X[first:last]."""
     dim = X.shape[1]
     scratch, values = np.empty(2 * dim * width), np.empty(width)
     for start in range(first, last, width):
@@ -122,8 +122,9 @@ def _grads(grad, packed, X, out, first, last, width):  # type: ignore[no-untyped
         _fill(x, X, start, n)
         grad(x, packed, values[:n_columns], g)
         for l in range(n):
+            energies[start + l] = values[l]
             for i in range(dim):
-                out[start + l, i] = g[i, l]
+                slopes[start + l, i] = g[i, l]
 
 
 @compiled(types.void(HVP, VECTOR, TILE, TILE, TILE, types.intp, types.intp, types.intp))
@@ -203,14 +204,17 @@ def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     return out
 
 
-def grads(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
-    """dE/dx at points X (n, dim), as (n, dim)."""
-    out = np.empty_like(X)
+def energies_and_grads(program: Program, packed: FloatArray, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """E as (n,) and dE/dx as (n, dim) at points X (n, dim)."""
+    energies, slopes = np.empty(len(X)), np.empty_like(X)
     width = tiles.widest(program.dim)
     grad = program.grad.pointer
     with explained_index_errors(program.grad):
-        _spread(lambda first, last: _grads(grad, packed, X, out, first, last, width), len(X), program, len(X))
-    return out
+        _spread(
+            lambda first, last: _energies_and_grads(grad, packed, X, energies, slopes, first, last, width),
+            len(X), program, len(X),
+        )
+    return energies, slopes
 
 
 def hvps(program: Program, packed: FloatArray, X: FloatArray, V: FloatArray) -> FloatArray:

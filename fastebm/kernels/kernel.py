@@ -6,15 +6,16 @@ from typing import Any
 from numba import types
 
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, STREAM_TILE, TILE, VECTOR, Compiled
+from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled
 
 COUNTS = types.Array(types.int64, 1, "C")
 
-# advance(energy, packed, settings, streams, x, e, scratch, n_transitions, n_accepted, n_faults, fault_x): transitions
-# of one tile. x (dim, width), e (width,) = E at x, the streams and the counts (width,) change in place. A proposal
-# whose energy is nan or -inf is a fault: it is rejected, counted, and kept in fault_x (dim, width).
+# advance(energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x):
+# transitions of one tile. x (dim, width), e (width,) = E at x, g = dE/dx there, (dim, width) or without rows for
+# kernels that need none, the streams and the counts (width,) change in place. A proposal whose energy is nan or -inf is
+# a fault: it is rejected, counted, and kept in fault_x (dim, width).
 ADVANCE_SIGNATURE = types.void(
-    ENERGY, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, types.int64, COUNTS, COUNTS, TILE
+    ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, TILE, types.int64, COUNTS, COUNTS, TILE
 )
 ADVANCE = types.FunctionType(ADVANCE_SIGNATURE)
 
@@ -25,9 +26,13 @@ class Kernel(abc.ABC):
     Attributes
     ----------
     step_size : as given; None if it is to be tuned in warm-up.
+    needs_grad : whether `advance` calls the energy's gradient.
+    is_exact : whether exp(-E) is left invariant exactly; otherwise nearly, and every proposal is taken.
     """
 
     step_size: float | FloatArray | None
+    needs_grad = False
+    is_exact = True
 
     @property
     @abc.abstractmethod

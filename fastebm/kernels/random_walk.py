@@ -31,14 +31,7 @@ class RandomWalk(Kernel):
     """
 
     def __init__(self, step_size: ArrayLike | None = None) -> None:
-        self.step_size: float | FloatArray | None = None
-        if step_size is not None:
-            if np.ndim(step_size) == 0:
-                self.step_size = _checks.positive(step_size, "step_size")
-            else:
-                self.step_size = _checks.finite_array(step_size, "step_size")
-                if self.step_size.ndim != 1 or not (self.step_size > 0.0).all():
-                    raise ValueError(f"step_size is {step_size}; pass one number or (dim,) numbers, all above 0.")
+        self.step_size = _checks.step_size(step_size)
 
     @property
     def advance(self) -> Compiled:
@@ -62,7 +55,7 @@ class RandomWalk(Kernel):
 
 @compiled(ADVANCE_SIGNATURE)
 def advance(  # type: ignore[no-untyped-def]
-    energy, packed, settings, streams, x, e, scratch, n_transitions, n_accepted, n_faults, fault_x
+    energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
     """Transitions of one tile; `settings` (dim,) holds the proposal's standard deviations. See `kernel`."""
     dim, width = x.shape

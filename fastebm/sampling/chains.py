@@ -9,8 +9,18 @@ from numba import types
 
 from fastebm import streams, tiles
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, STREAM_TILES, TILE, TILES, VECTOR, compiled, explained_index_errors
-from fastebm.energies import Energy
+from fastebm._compile import (
+    ENERGY,
+    GRAD,
+    GRAD_SIGNATURE,
+    STREAM_TILES,
+    TILE,
+    TILES,
+    VECTOR,
+    compiled,
+    explained_index_errors,
+)
+from fastebm.energies import Energy, programs
 from fastebm.kernels import Kernel
 from fastebm.kernels.kernel import ADVANCE
 
@@ -51,8 +61,13 @@ class Chains:
             self.x = tiles.pack(positions, n_tiles, self.width)
         self.energy = energy
         self.packed = energy.packed
-        energies = energy.energy(tiles.unpack(self.x, n_tiles * self.width))
+        everywhere = tiles.unpack(self.x, n_tiles * self.width)
+        if self.kernel.needs_grad:
+            energies, slopes = programs.energies_and_grads(energy.program, self.packed, everywhere)
+        else:
+            energies, slopes = programs.energies(energy.program, self.packed, everywhere), everywhere[:, :0]
         self.e = tiles.aligned(energies.reshape(n_tiles, self.width))
+        self.g = tiles.pack(slopes, n_tiles, self.width)
 
     @property
     def positions(self) -> FloatArray:
@@ -105,7 +120,9 @@ class Chains:
         keep = draws if draws is not None else np.empty((self.n, 0, self.dim))
         keep_e = energies if energies is not None else np.empty((self.n, 0))
         n_scratch = self.kernel.n_scratch(self.dim)
-        advance, energy = self.kernel.advance.pointer, self.energy.program.energy.pointer
+        program = self.energy.program
+        advance, energy = self.kernel.advance.pointer, program.energy.pointer
+        grad = (program.grad if self.kernel.needs_grad else _no_grad).pointer
         parts = tiles.ranges(len(self.x), self.n_threads)
         done = 0
         while done < n_transitions:
@@ -113,12 +130,12 @@ class Chains:
 
             def run(first: int, last: int, start: int = done, n: int = block) -> None:
                 advance_tiles(
-                    advance, energy, self.packed, settings, self.streams, self.x, self.e, n_scratch, start, n, thin,
-                    keep, keep_e, self.n_accepted, self.n_faults, self.fault_x, first, last,
+                    advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g, n_scratch,
+                    start, n, thin, keep, keep_e, self.n_accepted, self.n_faults, self.fault_x, first, last,
                 )
 
             began = time.perf_counter()
-            with explained_index_errors(self.energy.program.energy):
+            with explained_index_errors(program.energy):
                 tiles.run(run, parts, self.n_threads)
             seconds = time.perf_counter() - began
             self._block = max(1, min(4 * block, int(block * _BLOCK_SECONDS / max(seconds, 1e-9))))
@@ -129,14 +146,19 @@ class Chains:
         return done
 
 
+@compiled(GRAD_SIGNATURE)
+def _no_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
+    """Stands in the place of the gradient where the kernel needs none, so that none is compiled."""
+
+
 @compiled(
     types.void(
-        ADVANCE, ENERGY, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, types.intp, types.intp, types.intp, types.intp,
-        TILES, TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
+        ADVANCE, ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, types.intp, types.intp, types.intp,
+        types.intp, TILES, TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
     )
 )
 def advance_tiles(  # type: ignore[no-untyped-def]
-    advance, energy, packed, settings, streams, x, e, n_scratch, start, n, thin,
+    advance, energy, grad, packed, settings, streams, x, e, g, n_scratch, start, n, thin,
     draws, energies, n_accepted, n_faults, fault_x, first, last,
 ):
     """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th goes into the draws."""
@@ -150,7 +172,7 @@ def advance_tiles(  # type: ignore[no-untyped-def]
         while done < start + n:
             stop = start + n if thin == 0 else min(start + n, done - done % thin + thin)
             advance(
-                energy, packed, settings, streams[t], x[t], e[t], scratch, stop - done,
+                energy, grad, packed, settings, streams[t], x[t], e[t], g[t], scratch, stop - done,
                 n_accepted[t], n_faults[t], fault_x[t],
             )
             done = stop

@@ -1,5 +1,6 @@
 """The one call that samples an energy."""
 
+import math
 import os
 import time
 
@@ -81,9 +82,14 @@ def sample(
     bar = Progress(n_warmup + n_draws * thin, "sampling", progress)
 
     began = time.perf_counter()
-    for code in (rule.advance, energy.program.energy, advance_tiles):
+    if not rule.is_exact and energy.domain is not None:
+        raise ValueError(f"{type(rule).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
+    needed = (energy.program.grad,) if rule.needs_grad else ()
+    for code in (rule.advance, energy.program.energy, *needed, advance_tiles):
         code.pointer  # noqa: B018 (compiles, or reads from disk)
     chains = Chains(energy, rule, starts(energy, init, n_chains, seed), seed, n_threads)
+    if rule.needs_grad:
+        _refuse_no_slope(chains)
     timings = {"compilation": time.perf_counter() - began}
     step_size: float | FloatArray
     scale = np.ones(energy.dim)
@@ -132,6 +138,18 @@ def sample(
     return run
 
 
+def _refuse_no_slope(chains: Chains) -> None:
+    """A chain whose gradient is not finite could never move."""
+    slopes = tiles.unpack(chains.g, chains.n)
+    is_finite = np.isfinite(slopes).all(axis=1)
+    if not is_finite.all():
+        c = int(np.argmin(is_finite))
+        raise ValueError(
+            f"the gradient of {chains.energy.name} is {slopes[c].tolist()} at x={chains.positions[c].tolist()}, where "
+            f"chain {c} starts; pass init= with points where it is finite, or use eb.RandomWalk()."
+        )
+
+
 def _room(n_chains: int, n_draws: int, dim: int) -> tuple[FloatArray, FloatArray]:
     """Arrays for draws and energies; a request beyond the machine's memory is refused at once."""
     needed = 8 * n_chains * n_draws * (dim + 1)
@@ -157,11 +175,17 @@ def _warn(run: Run, chains: Chains, n_draws: int) -> None:
     if n_faults.any():
         c = int(np.argmax(n_faults > 0))
         x = chains.fault_x.transpose(0, 2, 1).reshape(-1, chains.dim)[c]
-        value = chains.energy.energy(x)
-        say(
-            f"{chains.energy.name} was nan or -inf {int(n_faults.sum())} times, for example {value} at "
-            f"x={x.tolist()}; those proposals were rejected: return math.inf outside the support."
-        )
+        n, name, value = int(n_faults.sum()), chains.energy.name, chains.energy.energy(x)
+        if not math.isfinite(value):
+            say(
+                f"{name} was {'nan or -inf' if chains.kernel.is_exact else 'not finite'} {n} times, for example "
+                f"{value} at x={x.tolist()}; those proposals were rejected: return math.inf outside the support."
+            )
+        else:
+            say(
+                f"the gradient of {name} was not finite {n} times, for example {chains.energy.grad(x).tolist()} at "
+                f"x={x.tolist()}; those proposals were rejected: use eb.where to keep formulas away from such points."
+            )
     if run.draws.shape[1] == 0:
         return
     rate = float(run.acceptance_rate.mean())
@@ -174,7 +198,7 @@ def _warn(run: Run, chains: Chains, n_draws: int) -> None:
         )
     elif rate < 0.1 and chains.n_transitions >= 20:
         say(f"the acceptance rate is {rate:.1%}, below 10 %; pass a smaller step_size or a longer n_warmup.")
-    elif rate > 0.9 and chains.n_transitions >= 20:
+    elif rate > 0.9 and chains.n_transitions >= 20 and chains.kernel.is_exact:
         say(f"the acceptance rate is {rate:.1%}, above 90 %: draws are nearly the same; pass a larger step_size.")
 
 

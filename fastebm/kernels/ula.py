@@ -1,0 +1,80 @@
+"""The unadjusted Langevin algorithm: every proposal is taken, and the law is right but for the step size."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastebm._compile import Compiled, compiled
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE
+from fastebm.kernels.langevin import Langevin, propose
+from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.streams import load_streams, store_streams
+from fastebm.tiles import LANES
+
+
+class ULA(Langevin):
+    """x <- x - eps dE/dx + sqrt(2 eps) normal, without a test: its law is exp(-E)/Z up to an error of order eps.
+
+    On a normal distribution of variance s**2 it has the variance s**2 / (1 - eps / (2 s**2)), and none from
+    eps = 2 s**2 on. It cannot stay inside walls. `MALA` corrects it.
+
+    Parameters
+    ----------
+    step_size : eps, one number or (dim,) numbers, above 0. It has no best value that could be tuned: smaller is less
+        biased and slower.
+
+    References
+    ----------
+    G. Parisi (1981), doi:10.1016/0550-3213(81)90056-0.
+    G. O. Roberts and R. L. Tweedie (1996), doi:10.2307/3318418.
+    """
+
+    is_exact = False
+
+    def __init__(self, step_size: ArrayLike) -> None:
+        if step_size is None:
+            raise TypeError("step_size is None; pass a number above 0, or use eb.MALA(), which tunes its own.")
+        super().__init__(step_size)
+
+    @property
+    def advance(self) -> Compiled:
+        return advance
+
+    def first_step_size(self, dim: int) -> float:
+        raise TypeError("ULA has no step size to tune; pass step_size, or use eb.MALA().")
+
+    target_acceptance = first_step_size
+
+
+@compiled(ADVANCE_SIGNATURE)
+def advance(  # type: ignore[no-untyped-def]
+    energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x
+):
+    """Transitions of one tile; `settings` (2 dim,) as `Langevin.settings` gives them. See `kernel`.
+
+    A proposal where the energy or its gradient is not finite is a fault: from there it could go nowhere.
+    """
+    dim, width = x.shape
+    y, g_y = scratch[:dim], scratch[dim : 2 * dim]
+    e_y, is_fine = scratch[2 * dim], scratch[2 * dim + 1]
+    for _ in range(n_transitions):
+        for l in range(0, width, LANES):
+            store_streams(streams, l, propose(x, g, settings, load_streams(streams, l), y, l))
+        grad(y, packed, e_y, g_y)
+        for l in range(0, width, LANES):
+            here, there = load_row(e, l), load_row(e_y, l)
+            nothing = 0.0 * there
+            for i in range(dim):
+                nothing += 0.0 * load(g_y, i, l)
+            accepted = nothing == 0.0  # nan if anything was infinite or nan
+            store_row(e, l, np.where(accepted, there, here))
+            count(n_accepted, l, accepted)
+            for i in range(dim):
+                store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
+                store(g, i, l, np.where(accepted, load(g_y, i, l), load(g, i, l)))
+            if is_any(~accepted):
+                store_row(is_fine, l, np.where(accepted, 1.0, 0.0))
+                for c in range(l, l + LANES):
+                    if is_fine[c] == 0.0:
+                        n_faults[c] += 1
+                        for i in range(dim):
+                            fault_x[i, c] = y[i, c]

@@ -1,0 +1,69 @@
+"""Laws that kernels must keep, with exact draws and closed integral transforms; and kernels with one line changed."""
+
+import inspect
+import math
+import sys
+
+import numpy as np
+import scipy
+
+import fastebm as eb
+from fastebm._compile import Compiled
+from fastebm.kernels import Kernel
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE
+
+MIXTURE = eb.GaussianMixture([[-1.5], [1.0]], [[[0.4]], [[0.8]]], [0.35, 0.65])
+GAUSSIAN = eb.Gaussian([1.0, -0.5, 2.0], [2.0, 0.5, 1.0])
+
+
+def gaussian_draws(generator, n):
+    return np.array([1.0, -0.5, 2.0]) + generator.standard_normal((n, 3)) * np.sqrt([2.0, 0.5, 1.0])
+
+
+def gaussian_shares(X):
+    """Uniform numbers of the coordinates and of the energy, which is half a chi-square of three degrees."""
+    z = (X - [1.0, -0.5, 2.0]) / np.sqrt([2.0, 0.5, 1.0])
+    return np.column_stack([scipy.stats.norm.cdf(z), scipy.stats.chi2(3).cdf((z**2).sum(axis=1))])
+
+
+def mixture_draws(generator, n):
+    first = generator.random(n) < 0.35
+    z = generator.standard_normal(n)
+    return np.where(first, -1.5 + math.sqrt(0.4) * z, 1.0 + math.sqrt(0.8) * z)[:, None]
+
+
+GRID = np.linspace(-8.0, 8.0, 200_001)
+LEVELS = np.sort(MIXTURE.energy(GRID[:, None]))
+MASS = np.cumsum(np.exp(-LEVELS)) * (GRID[1] - GRID[0])
+
+
+def mixture_shares(X):
+    """Uniform numbers of the coordinate, in closed form, and of the energy, by the masses of 2e5 cells."""
+    law = scipy.stats.norm
+    x = X[:, 0]
+    coordinate = 0.35 * law.cdf(x, -1.5, math.sqrt(0.4)) + 0.65 * law.cdf(x, 1.0, math.sqrt(0.8))
+    return np.column_stack([coordinate, np.interp(MIXTURE.energy(X), LEVELS, MASS)])
+
+
+CASES = {
+    "gaussian": (GAUSSIAN, gaussian_draws, gaussian_shares, [1.7, 0.9, 1.2]),
+    "mixture": (MIXTURE, mixture_draws, mixture_shares, [2.0]),
+}
+
+
+def mutant(kernel: type[Kernel], old: str, new: str, *arguments) -> Kernel:
+    """The kernel with one line of its source changed."""
+    module = sys.modules[kernel.__module__]
+    text = inspect.getsource(module.advance.make())
+    assert text.count(old) == 1, f"{old!r} is no longer a line of the kernel; choose another change"
+    text = text[text.index("def ") :].replace(old, new)
+
+    def build():
+        scope = dict(vars(module), __name__=__name__, math=math)
+        exec(text, scope)
+        return scope["advance"]
+
+    class Mutant(kernel):
+        advance = Compiled(build, ADVANCE_SIGNATURE, text, "mutant")
+
+    return Mutant(*arguments)
