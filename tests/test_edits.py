@@ -57,7 +57,7 @@ def run(library, script, **environment):
     )
 
 
-SLOPE = "return lambda value: derivative_of(value)"
+SLOPE = "return lambda value: (value_of(value), derivative_of(value))"
 DEFINE = """
 import logging, os, sys
 from pathlib import Path

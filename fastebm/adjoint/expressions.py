@@ -211,6 +211,8 @@ class Expressions(abc.ABC):
             if called is sum:
                 return functools.reduce(lambda a, b: self.operation(hint, "+", (a, b)), parts, Scalar("0"))
             arguments = parts
+        if called is float and len(arguments) == 1 and isinstance(arguments[0], Thing):  # of a text: float("inf")
+            return self.scopes.value_of(float(arguments[0].value), hint)
         numbers = tuple(self.number(one, node) for one in arguments)
         if keywords:
             raise CannotReverse("a keyword argument here", node.lineno)
