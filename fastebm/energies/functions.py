@@ -104,7 +104,8 @@ class FunctionEnergy(Energy):
         code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
         derived = Derived(code, frozen[0], None if theta is None else shapes, data.arrays, {})
         digest = sources.fingerprint([lifted, *lifted_given])
-        packed = np.concatenate([tryout.flat, data.packed()])
+        beside = data.packed()
+        packed = np.concatenate([tryout.flat, beside])
         makers, slower = derived.makers(), derived.slower()
         if grad is not None:
             makers, slower["grad"] = makers._replace(grad=code.given_grad(slopes["grad"])), []
@@ -133,7 +134,7 @@ class FunctionEnergy(Energy):
                 for face, check in checks.items()
             },
         )
-        super().__init__(program, theta or {}, packed, name=name)
+        super().__init__(program, theta or {}, beside, name=name)
         self.source = sources.source_digest(frozen)
 
     def describe(self) -> dict[str, Any]:
