@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import refused
 
-import fastebm as eb
-
 seeds = st.integers(0, 2**64 - 1)
 values = st.floats(-10.0, 10.0)
 

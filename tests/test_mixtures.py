@@ -1,4 +1,4 @@
-"""Mixtures against plain NumPy: values, slopes, curvature; parts that are +inf, far away, or nan where they are +inf."""
+"""Mixtures against plain NumPy: values, slopes, curvature; parts that are far away, +inf, or nan as well."""
 
 import math
 
@@ -145,7 +145,8 @@ class TestParameters:
         one, two, w, X = gaussian(1, 2), gaussian(2, 2), well(3, 2), points(0, 2)
         E = eb.mixture([one, w, two], [0.2, 0.3, 0.5])
         assert list(E.unpack()) == [
-            "log_weights", "mean_1", "precision_factor_1", "barrier", "location", "tilt", "mean_3", "precision_factor_3",
+            "log_weights", "mean_1", "precision_factor_1", "barrier", "location", "tilt",
+            "mean_3", "precision_factor_3",
         ]
         moved = E.with_theta(log_weights=np.log([1.0, 2.0, 3.0]), mean_3=[5.0, 6.0])
         again = eb.mixture([one, w, two.with_theta(mean=[5.0, 6.0])], [1.0, 2.0, 3.0])
