@@ -15,6 +15,8 @@ from fastebm.energies.algebra.combined import Combined, key_of
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
+from fastebm.lanes.lane import as_lane, load, store
+from fastebm.tiles import LANES
 
 _SINGULAR = 1e15  # condition number from which on no digit of the inverse is certain
 
@@ -127,11 +129,7 @@ def _program(part: Program, is_diagonal: bool) -> Program:
     @inlined
     def original(y, packed, x):  # type: ignore[no-untyped-def]
         """x = A^-1 (y - b)."""
-        centred = np.empty(y.shape)
-        for i in range(dim):
-            for l in range(y.shape[1]):
-                centred[i, l] = y[i, l] - packed[cut + n_matrix + i]
-        applied(packed[cut : cut + n_matrix], centred, x)
+        applied(packed[cut : cut + n_matrix], y, packed[cut + n_matrix : log_volume], x)
 
     def energy() -> Any:
         inner = part.energy.pointer
@@ -154,7 +152,7 @@ def _program(part: Program, is_diagonal: bool) -> Program:
             inner(x, packed[:cut], e, inner_g)
             for l in range(len(e)):
                 e[l] += packed[log_volume]
-            pulled_back(packed[cut : cut + n_matrix], inner_g, g)
+            pulled_back(packed[cut : cut + n_matrix], inner_g, np.zeros(dim), g)
 
         return tile_grad
 
@@ -165,10 +163,10 @@ def _program(part: Program, is_diagonal: bool) -> Program:
             x, inner_v, inner_g, inner_h = np.empty(y.shape), np.empty(y.shape), np.empty(y.shape), np.empty(y.shape)
             inverse = packed[cut : cut + n_matrix]
             original(y, packed, x)
-            applied(inverse, v, inner_v)
+            applied(inverse, v, np.zeros(dim), inner_v)
             inner(x, inner_v, packed[:cut], inner_g, inner_h)
-            pulled_back(inverse, inner_g, g)
-            pulled_back(inverse, inner_h, h)
+            pulled_back(inverse, inner_g, np.zeros(dim), g)
+            pulled_back(inverse, inner_h, np.zeros(dim), h)
 
         return tile_hvp
 
@@ -187,33 +185,33 @@ def _program(part: Program, is_diagonal: bool) -> Program:
     return programs.build(dim, part.n_params, log_volume + 1, kind, key_of(kind, part), makers)
 
 
-# ---- compiled parts, which change their last argument in place; matrices are flat ----
+# ---- compiled parts: `out` becomes a matrix, which is flat, times x - shift; directions and slopes have no shift ----
 
 
 @inlined
-def _scaled(diagonal, x, out):  # type: ignore[no-untyped-def]
-    for i in range(x.shape[0]):
-        for l in range(x.shape[1]):
-            out[i, l] = diagonal[i] * x[i, l]
+def _scaled(diagonal, x, shift, out):  # type: ignore[no-untyped-def]
+    for l in range(0, x.shape[1], LANES):
+        for i in range(x.shape[0]):
+            store(out, i, l, diagonal[i] * (load(x, i, l) - shift[i]))
 
 
 @inlined
-def _product(matrix, x, out):  # type: ignore[no-untyped-def]
+def _product(matrix, x, shift, out):  # type: ignore[no-untyped-def]
     dim = x.shape[0]
-    for i in range(dim):
-        for l in range(x.shape[1]):
-            out[i, l] = matrix[dim * i] * x[0, l]
-        for j in range(1, dim):
-            for l in range(x.shape[1]):
-                out[i, l] += matrix[dim * i + j] * x[j, l]
+    for l in range(0, x.shape[1], LANES):
+        for i in range(dim):
+            total = as_lane(0.0)
+            for j in range(dim):
+                total += matrix[dim * i + j] * (load(x, j, l) - shift[j])
+            store(out, i, l, total)
 
 
 @inlined
-def _transposed_product(matrix, x, out):  # type: ignore[no-untyped-def]
+def _transposed_product(matrix, x, shift, out):  # type: ignore[no-untyped-def]
     dim = x.shape[0]
-    for i in range(dim):
-        for l in range(x.shape[1]):
-            out[i, l] = matrix[i] * x[0, l]
-        for j in range(1, dim):
-            for l in range(x.shape[1]):
-                out[i, l] += matrix[dim * j + i] * x[j, l]
+    for l in range(0, x.shape[1], LANES):
+        for i in range(dim):
+            total = as_lane(0.0)
+            for j in range(dim):
+                total += matrix[dim * j + i] * (load(x, j, l) - shift[j])
+            store(out, i, l, total)

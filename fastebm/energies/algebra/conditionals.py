@@ -14,6 +14,8 @@ from fastebm.energies.algebra.combined import Combined, key_of
 from fastebm.energies.energy import Energy
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
+from fastebm.lanes.lane import as_lane, load, store
+from fastebm.tiles import LANES
 
 
 class Conditioned(Combined):
@@ -142,8 +144,11 @@ def _widened(x, values, places, out):  # type: ignore[no-untyped-def]
     """The free coordinates x (n_free, width) with the clamped ones between them."""
     for i in range(out.shape[0]):
         place = int(places[i])
-        for l in range(out.shape[1]):
-            out[i, l] = values[i] if place < 0 else x[place, l]
+        for l in range(0, out.shape[1], LANES):
+            if place < 0:
+                store(out, i, l, as_lane(values[i]))
+            else:
+                store(out, i, l, load(x, place, l))
 
 
 @inlined
@@ -152,5 +157,5 @@ def _narrowed(whole, places, out):  # type: ignore[no-untyped-def]
     for i in range(whole.shape[0]):
         place = int(places[i])
         if place >= 0:
-            for l in range(out.shape[1]):
-                out[place, l] = whole[i, l]
+            for l in range(0, out.shape[1], LANES):
+                store(out, place, l, load(whole, i, l))

@@ -134,7 +134,7 @@ def _program(parts: tuple[Program, ...]) -> Program:
 
         def tile_energy(x: Any, packed: Any, e: Any) -> None:
             more_e = np.empty(len(e))
-            e[:] = np.inf
+            _filled(e, np.inf)
             for k in range(n):
                 part_energy(k, x, packed, more_e)
                 for l in range(0, len(e), LANES):
@@ -147,8 +147,9 @@ def _program(parts: tuple[Program, ...]) -> Program:
 
         def tile_grad(x: Any, packed: Any, e: Any, g: Any) -> None:
             more_e, more_g = np.empty(len(e)), np.empty(g.shape)
-            e[:] = np.inf
-            g[:, :] = 0.0
+            _filled(e, np.inf)
+            for i in range(g.shape[0]):
+                _filled(g[i], 0.0)
             for k in range(n):
                 part_grad(k, x, packed, more_e, more_g)
                 for l in range(0, len(e), LANES):
@@ -164,10 +165,12 @@ def _program(parts: tuple[Program, ...]) -> Program:
         part_energy, part_hvp = calling("energy", parts, n), calling("hvp", parts, n)
 
         def tile_hvp(x: Any, v: Any, packed: Any, g: Any, h: Any) -> None:
-            e, more_e = np.full(g.shape[1], np.inf), np.empty(g.shape[1])
+            e, more_e = np.empty(g.shape[1]), np.empty(g.shape[1])
             more_g, more_h = np.empty(g.shape), np.empty(g.shape)
-            g[:, :] = 0.0
-            h[:, :] = 0.0
+            _filled(e, np.inf)
+            for i in range(g.shape[0]):
+                _filled(g[i], 0.0)
+                _filled(h[i], 0.0)
             for k in range(n):
                 part_energy(k, x, packed, more_e)
                 part_hvp(k, x, v, packed, more_g, more_h)
@@ -191,25 +194,25 @@ def _program(parts: tuple[Program, ...]) -> Program:
         part_energy, part_grad_theta = calling("energy", parts, n), calling("grad_theta", parts, n)
 
         def tile_grad_theta(x: Any, packed: Any, weights: Any, out: Any) -> None:
-            e, each_e = np.full(x.shape[1], np.inf), np.empty((n, x.shape[1]))
+            e, each_e = np.empty(x.shape[1]), np.empty((n, x.shape[1]))
+            _filled(e, np.inf)
             for k in range(n):
                 part_energy(k, x, packed, each_e[k])
                 for l in range(0, len(e), LANES):
                     store(each_e, k, l, load(each_e, k, l) - packed[k])
                     store_row(e, l, _mixed(load_row(e, l), load(each_e, k, l)))
-            share, counted = np.empty(len(e)), np.empty(x.shape)
+            share, weighted, counted = np.empty(len(e)), np.empty(len(e)), np.empty(x.shape)
             for k in range(n):
                 total = as_lane(0.0)
                 for l in range(0, len(e), LANES):
                     there = load(each_e, k, l)
                     part = where(there == math.inf, 0.0, math.exp(load_row(e, l) - there))
                     store_row(share, l, part)
-                    total += _times(part, load_row(weights, l))
+                    store_row(weighted, l, part * load_row(weights, l))
+                    total += load_row(weighted, l)
                 out[k] -= lane_sum(total)
                 if _counted(x, share, counted):
-                    for l in range(len(e)):
-                        share[l] *= weights[l]
-                    part_grad_theta(k, counted, packed, share, out)
+                    part_grad_theta(k, counted, packed, weighted, out)
 
         return tile_grad_theta
 
@@ -246,18 +249,24 @@ def _times(share, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _filled(row, value):  # type: ignore[no-untyped-def]
+    for l in range(0, len(row), LANES):
+        store_row(row, l, as_lane(value))
+
+
+@inlined
 def _counted(x, share, out):  # type: ignore[no-untyped-def]
     """Copy to `out` the columns of x with a share, and in the place of others one of these; False if there is none.
 
     What has no share must not be asked for: weighted with 0 its slopes could still be nan.
     """
-    some = -1
-    for l in range(len(share)):
-        if share[l] != 0.0:
-            some = l
+    some = len(share) - 1
+    while some >= 0 and share[some] == 0.0:
+        some -= 1
     if some < 0:
         return False
-    for i in range(x.shape[0]):
-        for l in range(len(share)):
-            out[i, l] = x[i, l if share[l] != 0.0 else some]
+    for l in range(0, len(share), LANES):
+        is_in = load_row(share, l) != 0.0
+        for i in range(x.shape[0]):
+            store(out, i, l, where(is_in, load(x, i, l), x[i, some]))
     return True
