@@ -16,8 +16,8 @@ seeds = st.integers(0, 2**64 - 1)
 
 
 def drawn(generator, dim, is_diagonal):
-    """Any scale in each direction: standard deviations from 1/100 to 100."""
-    sizes = np.exp(generator.uniform(math.log(1e-2), math.log(1e2), dim))
+    """Any scale in each direction: standard deviations from 1/1000 to 1000."""
+    sizes = np.exp(generator.uniform(math.log(1e-3), math.log(1e3), dim))
     turn = np.linalg.qr(generator.standard_normal((dim, dim)))[0]
     root = sizes if is_diagonal else np.linalg.qr((turn * sizes) @ turn.T)[1]
     return Quadratic(10.0 * generator.standard_normal(dim), root, float(generator.standard_normal()))
@@ -49,7 +49,9 @@ def test_sums_to_the_digit_that_is_claimed(seed, dim, one_is_diagonal, other_is_
     one, other = drawn(generator, dim, one_is_diagonal), drawn(generator, dim, other_is_diagonal)
     for left, right in ((one, other), (other, one)):
         wanted = exact(left, right)
-        assert abs(left.plus(right).log_partition() - wanted) <= ROUNDING * (1.0 + abs(wanted))
+        both = left.plus(right)
+        assert abs(both.log_partition() - wanted) <= ROUNDING * both.condition * (1.0 + abs(wanted))
+        assert both.condition == 1.0 or not (one_is_diagonal and other_is_diagonal)
 
 
 @given(seeds, st.integers(1, 4), st.booleans(), st.floats(0.01, 100.0))
@@ -58,6 +60,7 @@ def test_multiples(seed, dim, is_diagonal, beta):
     one = drawn(np.random.default_rng(seed), dim, is_diagonal)
     wanted = exact(Quadratic(one.mean, math.sqrt(beta) * one.root, beta * one.least))
     assert abs(one.times(beta).log_partition() - wanted) <= ROUNDING * (1.0 + abs(wanted))
+    assert one.times(beta).condition == one.condition
     assert one.times(beta).mean is one.mean
     np.testing.assert_allclose(one.times(beta).covariance(), one.covariance() / beta, rtol=1e-9, atol=1e-9)
 
@@ -125,6 +128,35 @@ def test_the_kalman_update():
     assert posterior.closed_moments().cov[0, 0] == pytest.approx((1.0 - gain) * 4.0, rel=1e-14)
     evidence = posterior.closed_log_partition() - eb.Gaussian([1.0], 4.0).observed(0.5).closed_log_partition()
     assert evidence == pytest.approx(-0.5 * math.log(2.0 * math.pi * 4.25) - 0.5 * 4.0 / 4.25, rel=1e-13)
+
+
+@given(seeds, st.integers(1, 4), st.floats(-100.0, 100.0))
+@settings(max_examples=50)
+def test_conditioning_to_the_digit_that_is_claimed(seed, dim, value):
+    generator = np.random.default_rng(seed)
+    whole = drawn(generator, dim + 1, False)
+    is_free = np.arange(dim + 1) != generator.integers(dim + 1)
+    part = whole.conditioned(is_free, np.array([value]))
+    # at the clamped value, by a term so sharp that nothing else is left: 80 digits below the others
+    with mpmath.workdps(120):
+        sharp = mpmath.mpf(10) ** 40
+        wanted = conditional(whole, is_free, value, sharp)
+    assert abs(part.log_partition() - wanted) <= ROUNDING * part.condition * (1.0 + abs(wanted))
+
+
+def conditional(whole, is_free, value, sharp):
+    """log of the integral over the free coordinates, in mpmath's digits, by the whole with a sharp term beside it."""
+    dim = whole.mean.size
+    clamped = int(np.flatnonzero(~is_free)[0])
+    root, mean = mpmath.matrix(whole.root.tolist()), mpmath.matrix(whole.mean.tolist())
+    precision = root.T * root
+    pull = precision * mean
+    precision[clamped, clamped] += sharp**2
+    pull[clamped] += sharp**2 * value
+    constant = whole.least + ((root * mean).T * (root * mean))[0] / 2 + sharp**2 * mpmath.mpf(value) ** 2 / 2
+    inner = (pull.T * mpmath.lu_solve(precision, pull))[0] / 2
+    log_z = dim * mpmath.log(2 * mpmath.pi) / 2 - mpmath.log(mpmath.det(precision)) / 2 + inner - constant
+    return float(log_z - mpmath.log(2 * mpmath.pi) / 2 + mpmath.log(sharp))
 
 
 def test_many_dimensions_at_little_cost():

@@ -25,11 +25,13 @@ class Quadratic(NamedTuple):
     mean : (dim,)
     root : A (dim, dim); or its diagonal (dim,), for which everything costs O(dim).
     least : the smallest value of q.
+    condition : how much more than a few units in the last place log Z may err by, from the matrices it came from.
     """
 
     mean: FloatArray
     root: FloatArray
     least: float
+    condition: float = 1.0
 
     def log_partition(self) -> float:
         """log of the integral of exp(-q), infinite where q is constant along a line."""
@@ -61,11 +63,13 @@ class Quadratic(NamedTuple):
             if not root.all():
                 raise np.linalg.LinAlgError
             step = (other.root / root) ** 2 * away
+            worst = 1.0
         else:
             rows = np.vstack([_square(self.root), _square(other.root)])
-            step, root = _least_squares(rows, np.concatenate([np.zeros(away.size), _applied(other.root, away)]))
+            step, root, worst = _least_squares(rows, np.concatenate([np.zeros(away.size), _applied(other.root, away)]))
         here, there = _applied(self.root, step), _applied(other.root, step - away)
-        return Quadratic(self.mean + step, root, self.least + other.least + 0.5 * float(here @ here + there @ there))
+        least = self.least + other.least + 0.5 * float(here @ here + there @ there)
+        return Quadratic(self.mean + step, root, least, max(self.condition, other.condition, worst))
 
     def mapped(self, matrix: FloatArray, inverse: FloatArray, shift: FloatArray, log_volume: float) -> "Quadratic":
         """The energy of y = M x + shift; M a matrix or its diagonal, with its inverse and log |det M|."""
@@ -73,24 +77,32 @@ class Quadratic(NamedTuple):
             root = self.root[:, None] * inverse
         else:
             root = self.root @ inverse if inverse.ndim == 2 else self.root * inverse
-        return Quadratic(_applied(matrix, self.mean) + shift, root, self.least + log_volume)
+        worst = float(np.linalg.cond(inverse)) if inverse.ndim == 2 else 1.0
+        return Quadratic(
+            _applied(matrix, self.mean) + shift, root, self.least + log_volume, max(self.condition, worst)
+        )
 
-    def conditioned(self, is_free: NDArray[np.bool_], values: FloatArray) -> "Quadratic":
+    def conditioned(self, is_free: NDArray[np.bool_], values: FloatArray) -> Self:
         """The energy of x[is_free] where the other coordinates have the values; LinAlgError as for `plus`."""
         away = values - self.mean[~is_free]
         if self.root.ndim == 1:
             rest = self.root[~is_free] * away
-            return Quadratic(self.mean[is_free], self.root[is_free], self.least + 0.5 * float(rest @ rest))
+            return self._replace(
+                mean=self.mean[is_free], root=self.root[is_free], least=self.least + 0.5 * float(rest @ rest)
+            )
         rows, target = self.root[:, is_free], -self.root[:, ~is_free] @ away
-        step, root = _least_squares(rows, target)
+        step, root, worst = _least_squares(rows, target)
         rest = rows @ step - target
-        return Quadratic(self.mean[is_free] + step, root, self.least + 0.5 * float(rest @ rest))
+        least = self.least + 0.5 * float(rest @ rest)
+        return self._replace(
+            mean=self.mean[is_free] + step, root=root, least=least, condition=max(self.condition, worst)
+        )
 
-    def observed(self, noise: float) -> "Quadratic":
+    def observed(self, noise: float) -> Self:
         """q(x) + |y - x|**2 / (2 noise**2) as an energy of (x, y)."""
         sharp = np.eye(self.mean.size) / noise
         root = np.block([[_square(self.root), np.zeros_like(sharp)], [-sharp, sharp]])
-        return Quadratic(np.tile(self.mean, 2), root, self.least)
+        return self._replace(mean=np.tile(self.mean, 2), root=root)
 
 
 def _square(root: FloatArray) -> FloatArray:
@@ -101,10 +113,10 @@ def _applied(matrix: FloatArray, x: FloatArray) -> FloatArray:
     return matrix * x if matrix.ndim == 1 else np.asarray(matrix @ x)
 
 
-def _least_squares(rows: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The z that minimises |rows z - target|, and R with R^T R = rows^T rows."""
+def _least_squares(rows: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """The z that minimises |rows z - target|, and R with R^T R = rows^T rows with its condition number."""
     orthogonal, root = np.linalg.qr(rows)
-    return np.linalg.solve(root, orthogonal.T @ target), root
+    return np.linalg.solve(root, orthogonal.T @ target), root, float(np.linalg.cond(root))
 
 
 def mixed_moments(
