@@ -21,6 +21,7 @@ from fastebm.energies import (
     Rosenbrock,
     StudentT,
     energy,
+    mixture,
 )
 from fastebm.exact import NotNormalisableError
 from fastebm.kernels import MALA, ULA, RandomWalk
@@ -71,6 +72,7 @@ __all__ = [
     "log_likelihood",
     "log_partition",
     "log_partition_grad",
+    "mixture",
     "plots",
     "sample",
     "sigmoid",

@@ -67,7 +67,8 @@ def log_partition(
     _checks.choice(method, "method", METHODS)
     closed = None if method == "quadrature" or bounds is not None else energy.closed_log_partition()
     if closed is not None:
-        return LogPartition(closed, _ROUNDING * (1.0 + abs(closed)), "closed", 0)
+        worst = max((term.condition for term in energy.quadratics() or ()), default=1.0)
+        return LogPartition(closed, _ROUNDING * worst * (1.0 + abs(closed)), "closed", 0)
     if method == "closed":
         what = "between bounds" if bounds is not None else f"for {energy.name}"
         raise ValueError(f"method is 'closed', but no formula for log Z is known {what}; pass method='quadrature'.")

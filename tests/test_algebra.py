@@ -1,35 +1,34 @@
-"""Arithmetic of energies: values and slopes are those of the parts, at any size, fresh or from the disk."""
+"""The algebra of energies: values and slopes are those of the parts, at any size, fresh or from the disk.
+
+Mixtures, affine maps and conditioning, whose laws are more, have test files of their own.
+"""
 
 import math
 
 import numba
 import numpy as np
 import pytest
+from algebra_parts import closed_forms_hold, gaussian, independent, points, well
+from curvature import curves_as_its_slopes_change
 from energy_laws import holds_what_every_energy_promises, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import refused
 
 import fastebm as eb
-from fastebm.energies import algebra
-from fastebm.energies.algebra import Observed, Sum, Tempered, Walled
+from fastebm.energies.algebra import (
+    Observed,
+    Sum,
+    Tempered,
+    Walled,
+    affine_maps,
+    conditionals,
+    mixtures,
+    multiples,
+    sums,
+)
 
 seeds = st.integers(0, 2**64 - 1)
-
-
-def gaussian(seed, dim):
-    generator = np.random.default_rng(seed)
-    A = generator.standard_normal((dim, dim))
-    return eb.Gaussian(generator.standard_normal(dim), A @ A.T + np.eye(dim))
-
-
-def well(seed, dim):
-    barrier, location, tilt = np.random.default_rng(seed).uniform(0.5, 2.0, 3)
-    return eb.DoubleWell(dim, barrier, location, tilt)
-
-
-def points(seed, dim, n=5):
-    return np.random.default_rng(seed).standard_normal((n, dim))
 
 
 class TestSum:
@@ -86,6 +85,17 @@ class TestSum:
         refused(lambda: left + far, "common domain")
 
 
+    def test_other_dimensions_and_other_things(self):
+        refused(lambda: gaussian(0, 1) + gaussian(0, 2), "dim=1", "dim=2")
+        with pytest.raises(TypeError):
+            gaussian(0, 1) + 1.0
+
+    @given(seeds, st.floats(0.1, 10.0))
+    @settings(max_examples=5)
+    def test_closed_forms(self, seed, beta):
+        closed_forms_hold(gaussian(seed, 2) + beta * independent(seed + 1, 2))
+
+
 class TestTempered:
     @given(seeds, st.integers(1, 4), st.floats(0.01, 100.0))
     @settings(max_examples=30)
@@ -123,6 +133,15 @@ class TestWalled:
         assert same(walled.domain, walls)
         assert same(walled.with_theta(2.0 * E.theta).energy(X[inside]), E.with_theta(2.0 * E.theta).energy(X[inside]))
 
+    def test_the_method(self):
+        E = gaussian(0, 2)
+        assert E.restricted([(0.0, math.inf), (-1.0, 2.0)]).domain.tolist() == [[0.0, math.inf], [-1.0, 2.0]]
+        assert E.restricted([(-math.inf, math.inf)] * 2) is E
+        refused(lambda: E.restricted([(0.0, 1.0)]), "bounds has shape (1, 2)")
+        refused(lambda: E.restricted([(0.0, 1.0), (1.0, 1.0)]), "bounds[1] is (1.0, 1.0)")
+        refused(lambda: E.restricted([(0.0, 1.0), (math.nan, 1.0)]), "bounds[1] is (nan, 1.0)")
+        refused(lambda: E.restricted([(0.0, 1.0)] * 2).restricted([(2.0, 3.0)] * 2), "common domain")
+
     def test_walls_in_walls(self):
         inner = Walled(Walled(gaussian(0, 1), np.array([[-1.0, 1.0]])), np.array([[0.0, 2.0]]))
         assert inner.domain.tolist() == [[0.0, 1.0]]
@@ -150,7 +169,58 @@ class TestObserved:
         assert np.isfinite(posterior.energy([[0.5, 9.0], [-0.5, 0.5]])).tolist() == [True, False]
 
     def test_noise_is_positive(self):
-        refused(lambda: Observed(gaussian(0, 1), 0.0), "noise is 0.0")
+        refused(lambda: gaussian(0, 1).observed(0.0), "noise is 0.0")
+        refused(lambda: gaussian(0, 1).observed(math.nan), "noise is nan")
+
+    @given(seeds, st.floats(0.1, 10.0))
+    @settings(max_examples=10)
+    def test_closed_forms(self, seed, noise):
+        E = gaussian(seed, 1).observed(noise)
+        closed_forms_hold(E)
+        by_terms = np.logaddexp.reduce([term.log_partition() for term in E.quadratics()])
+        assert E.closed_log_partition() == pytest.approx(by_terms, rel=1e-12, abs=1e-12)
+        assert well(0, 1).observed(noise).closed_log_partition() is None
+        assert math.isfinite(eb.Funnel(2).observed(noise).closed_log_partition())
+
+
+def quadratic_of_data(a, b):
+    """A user's energy with parameters and data, whose lengths differ."""
+    data = np.array([a, b, 1.5])
+
+    @eb.energy(dim=2, theta={"scale": 0.7})
+    def own(x, theta):
+        return theta.scale * (data[0] * x[0] ** 2 + data[1] * x[1] ** 2 + data[2] * x[0])
+
+    return own
+
+
+@pytest.mark.parametrize("combine", [
+    lambda E, other: E + 0.5 * other, lambda E, other: eb.mixture([E, other, E]),
+], ids=["sum", "mixture"])
+def test_parts_with_data_behind_their_parameters(combine):
+    own, other = quadratic_of_data(2.0, 3.0), gaussian(0, 2)
+    plain = eb.energy(2, {"scale": 0.7})(
+        lambda x, theta: theta.scale * (2.0 * x[0] ** 2 + 3.0 * x[1] ** 2 + 1.5 * x[0])
+    )
+    one, two = combine(own, other), combine(plain, other)
+    X = points(0, one.dim)
+    assert len(one.packed) == one.program.n_packed
+    for face in (lambda E: E.energy(X), lambda E: E.grad(X), lambda E: E.grad_theta(X)):
+        np.testing.assert_allclose(face(one), face(two), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("combine", [
+    lambda: gaussian(0, 2) + well(1, 2), lambda: 0.3 * well(0, 2), lambda: well(0, 1).observed(0.7),
+    lambda: well(0, 2).restricted([(-9.0, 9.0)] * 2),
+], ids=["sum", "tempered", "observed", "walled"])
+def test_curvature(combine):
+    curves_as_its_slopes_change(combine(), points(0, 2, 20))
+
+
+def test_one_direction_for_all_points_or_one_each():
+    E, X, v = well(0, 2), points(0, 2), np.array([0.5, -2.0])
+    assert same(E.hvp(X, v), E.hvp(X, np.tile(v, (5, 1))))
+    assert same(E.hvp(X, np.asfortranarray(np.tile(v, (5, 1)))), E.hvp(X, v))
 
 
 @pytest.mark.parametrize("combine", [
@@ -164,11 +234,18 @@ def test_what_every_energy_promises(combine, monkeypatch):
 def test_sizes_are_told_apart_on_the_disk(tmp_path, monkeypatch):
     """The code of a part may serve every dimension, that of a sum does not: its file must not be found by another."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    for programs in (algebra._sum_program, algebra._tempered_program):
-        programs.cache_clear()  # as in a new process
+    for module in (sums, multiples, mixtures, affine_maps, conditionals):
+        module._program.cache_clear()  # as in a new process
     for dim in (1, 2):
         E, X = eb.Gaussian(np.arange(float(dim)), np.ones(dim)), points(dim, dim)
         assert same((0.5 * E).energy(X), 0.5 * E.energy(X))
         assert same((E + E).energy(X), 2.0 * E.energy(X))
-    for kind in ("sum", "tempered"):
+        np.testing.assert_allclose(eb.mixture([E, E]).energy(X), E.energy(X), rtol=1e-14, atol=1e-14)
+        np.testing.assert_allclose(E.affine(1.0).energy(X), E.energy(X), rtol=1e-14, atol=1e-14)
+    three = eb.Gaussian(np.zeros(3), np.ones(3))
+    for clamped in ({0: 1.0}, {0: 1.0, 1: 2.0}):
+        free = 3 - len(clamped)
+        wanted = 0.5 * sum(value**2 for value in clamped.values())
+        assert three.conditioned(clamped).energy(np.zeros(free)) == pytest.approx(wanted)
+    for kind in ("sum", "tempered", "mixture", "affine_diagonal", "conditioned"):
         assert len(list((tmp_path / "fastebm").glob(f"energy_of_{kind}*"))) == 2

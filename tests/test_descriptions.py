@@ -52,7 +52,13 @@ def leaves(draw):
 energies = st.recursive(
     leaves(),
     lambda inner: st.one_of(
-        st.builds(lambda first, second: first + second, inner, inner), st.builds(lambda a, e: a * e, sizes, inner)
+        st.builds(lambda first, second: first + second, inner, inner),
+        st.builds(lambda a, e: a * e, sizes, inner),
+        st.builds(lambda parts, w: eb.mixture(parts, [w] * len(parts)), st.lists(inner, min_size=1, max_size=3), sizes),
+        st.builds(lambda e, a, b: e.affine([a, -b], b), inner, sizes, sizes),
+        st.builds(lambda e, a, b: e.affine([[a, b], [-b, a]], [0.5, b]), inner, sizes, sizes),
+        st.builds(lambda e, a: e.restricted([(-a, math.inf), (-a, a)]), inner, sizes),
+        st.builds(lambda e, a: e.observed(a).conditioned({1: 0.0, 2: 0.0}), inner, sizes),
     ),
     max_leaves=4,
 )
@@ -88,7 +94,11 @@ def test_the_catalogue_and_its_arithmetic(energy, data):
     lambda: 2.0 * (eb.MLP(2, (3,), scale=2.0) + eb.GaussianMixture([[0.0, 1.0]])),
     lambda: Walled(eb.DoubleWell(2), np.array([[-1.0, 2.0], [-math.inf, 0.5]])),
     lambda: Observed(eb.DoubleWell(1), 0.3),
-], ids=["sum", "tempered", "walls", "observed"])
+    lambda: eb.mixture([eb.DoubleWell(2), eb.Gaussian([1.0, 0.0])], [0.3, 2.0]),
+    lambda: eb.DoubleWell(2).affine([[1.0, 0.1], [0.3, 2.0]], [1.0 / 3.0, -1.0]),
+    lambda: eb.DoubleWell(2).restricted([(-1.0, 1.0)] * 2).affine([-1.0 / 3.0, 2.0]),
+    lambda: eb.DoubleWell(3).conditioned({1: 0.1}),
+], ids=["sum", "tempered", "walls", "observed", "mixture", "affine", "diagonal", "conditioned"])
 def test_the_same_numbers_come_out(make):
     energy = make()
     twin = through_json(energy)

@@ -1,5 +1,6 @@
 """Energies: those that users write, the catalogue, and their arithmetic."""
 
+from fastebm.energies.algebra import mixture
 from fastebm.energies.catalogue import (
     MLP,
     Banana,
@@ -33,4 +34,5 @@ __all__ = [
     "Rosenbrock",
     "StudentT",
     "energy",
+    "mixture",
 ]

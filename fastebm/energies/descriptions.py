@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import numpy as np
-
 from fastebm.energies import catalogue
-from fastebm.energies.algebra import Observed, Sum, Tempered, Walled
+from fastebm.energies.algebra import Affine, Combined, Conditioned, Mixture, Observed, Sum, Tempered, Walled
 from fastebm.energies.energy import Energy
 
 CATALOGUE: dict[str, type[Energy]] = {name: getattr(catalogue, name) for name in catalogue.__all__}
+COMBINATIONS: dict[str, type[Combined]] = {
+    one.kind: one for one in (Affine, Conditioned, Mixture, Observed, Sum, Tempered, Walled)
+}
 
 
 def rebuild(
@@ -49,23 +50,13 @@ def _function_in(description: dict[str, Any]) -> str | None:
     """The name of a user's function in the description, None if there is none."""
     if description["type"] == "function":
         return str(description["name"])
-    parts = [*description.get("parts", []), *([description["part"]] if "part" in description else [])]
-    return next((name for name in map(_function_in, parts) if name), None)
+    return next((name for name in map(_function_in, description.get("parts", [])) if name), None)
 
 
 def _build(description: dict[str, Any]) -> Energy:
     kind = description["type"]
-    if kind == "sum":
-        first, second = description["parts"]
-        return Sum(_build(first), _build(second))
-    if kind == "tempered":
-        return Tempered(_build(description["part"]), description["beta"])
-    if kind == "observed":
-        return Observed(_build(description["part"]), description["noise"])
-    if kind == "walled":
-        lower, upper = np.array(description["walls"], dtype=float).T  # None, where there is no wall, becomes nan
-        walls = np.column_stack([np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)])
-        return Walled(_build(description["part"]), walls)
+    if kind in COMBINATIONS:
+        return COMBINATIONS[kind].rebuilt([_build(part) for part in description["parts"]], description["settings"])
     if kind not in CATALOGUE:
         raise ValueError(f"the file names the energy {kind!r}, which this version does not know; upgrade fastebm.")
     return CATALOGUE[kind](**description["settings"])

@@ -15,6 +15,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import NotThisWay
 from fastebm.energies import programs
 from fastebm.energies.programs import Program
+from fastebm.energies.quadratics import Quadratic, mixed_moments
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -38,8 +39,8 @@ class Source(str):
 class Energy(abc.ABC):
     """E(x, theta), which defines the density p(x | theta) = exp(-E(x, theta)) / Z(theta).
 
-    An energy does not change: `with_theta`, `+` and `*` make new ones that share the compiled code. Users make
-    energies with `fastebm.energy` or take one of the catalogue; they do not call this constructor.
+    An energy does not change: `with_theta` and the operations of the algebra make new ones. Users make energies with
+    `fastebm.energy` or take one of the catalogue; they do not call this constructor.
 
     Attributes
     ----------
@@ -199,10 +200,22 @@ class Energy(abc.ABC):
 
     def closed_log_partition(self) -> float | None:
         """log Z where a closed form is known, else None."""
-        return None
+        terms = self.quadratics()
+        return None if terms is None else float(np.logaddexp.reduce([term.log_partition() for term in terms]))
 
     def closed_moments(self) -> Moments | None:
         """Mean and covariance where closed forms are known, else None; infinite where they do not exist."""
+        terms = self.quadratics()
+        if terms is None:
+            return None
+        covs = [term.covariance() for term in terms]
+        if len(terms) == 1:
+            return Moments(terms[0].mean, covs[0])
+        masses = [term.log_partition() for term in terms]
+        return Moments(*mixed_moments(masses, [term.mean for term in terms], covs))
+
+    def quadratics(self) -> list[Quadratic] | None:
+        """Quadratic q_k with exp(-E) = sum_k exp(-q_k), for Gaussians and what is made of them; None for others."""
         return None
 
     @abc.abstractmethod
@@ -229,7 +242,7 @@ class Energy(abc.ABC):
 
     def __add__(self, other: object) -> "Energy":
         """The product of experts: the energy of p1(x) p2(x) / Z."""
-        from fastebm.energies.algebra import Sum  # sums are energies themselves, so that the modules need each other
+        from fastebm.energies.algebra import Sum  # itself an energy, so that the modules need each other; so below
 
         return Sum(self, other) if isinstance(other, Energy) else NotImplemented
 
@@ -240,6 +253,55 @@ class Energy(abc.ABC):
         return Tempered(self, float(beta)) if isinstance(beta, numbers.Real) else NotImplemented
 
     __rmul__ = __mul__
+
+    def affine(self, matrix: ArrayLike, shift: ArrayLike = 0.0) -> "Energy":
+        """The energy of y = A x + b for x of this density, E(A^-1 (y - b)) + log |det A|; Z stays the same.
+
+        Parameters
+        ----------
+        matrix : A (dim, dim), or its diagonal (dim,), or one number; not singular.
+        shift : b (dim,), or one number. Other A and b compile nothing.
+
+        Returns
+        -------
+        An energy whose walls are moved under a diagonal A; under others it is +inf beyond them, with domain None.
+        """
+        from fastebm.energies.algebra import Affine
+
+        return Affine(self, matrix, shift)
+
+    def restricted(self, bounds: ArrayLike) -> "Energy":
+        """This energy inside a box and +inf outside.
+
+        Parameters
+        ----------
+        bounds : (dim, 2) lower and upper walls, infinite where there is none. Others compile nothing.
+        """
+        from fastebm.energies.algebra import Walled
+
+        walls = _checks.box(bounds, self.dim)
+        return self if walls is None else Walled(self, walls)
+
+    def conditioned(self, values: Mapping[int, float]) -> "Energy":
+        """The energy of the remaining coordinates, in their order, where others are clamped: p(x_free | x_clamped).
+
+        Parameters
+        ----------
+        values : the clamped coordinates, from 0 to dim - 1 and not all of them, with their values inside the walls.
+            Other values, and other coordinates if as many, compile nothing.
+        """
+        from fastebm.energies.algebra import Conditioned
+
+        return self if isinstance(values, Mapping) and not values else Conditioned(self, values)
+
+    def observed(self, noise: float) -> "Energy":
+        """E(x) + |y - x|**2 / (2 noise**2), the energy of x and of y = x + noise * normal side by side, (2 dim,).
+
+        Conditioned on its coordinates dim to 2 dim - 1 it is the posterior of x given y.
+        """
+        from fastebm.energies.algebra import Observed
+
+        return Observed(self, noise)
 
     def __repr__(self) -> str:
         return f"{self.name}(dim={self.dim}, n_params={self.n_params})"

@@ -1,6 +1,5 @@
 """The normal distribution, with a full or a diagonal covariance."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
+from fastebm.energies.quadratics import Quadratic
 
 
 class Gaussian(Formula):
@@ -33,12 +32,9 @@ class Gaussian(Formula):
         settings = {"mean": centre.tolist(), "cov": covariance.tolist()}
         super().__init__(gaussian if covariance.ndim == 2 else independent_gaussian, centre.size, theta, settings)
 
-    def closed_log_partition(self) -> float:
-        return 0.5 * self.dim * math.log(2.0 * math.pi) + log_volume(self.unpack()["precision_factor"])
-
-    def closed_moments(self) -> Moments:
-        parts = self.unpack()
-        return Moments(parts["mean"], covariance_of(parts["precision_factor"]))
+    def quadratics(self) -> list[Quadratic]:
+        mean, factor = self.unpack().values()
+        return [Quadratic(mean, factor if factor.ndim == 1 else np.tril(factor).T, 0.0)]
 
 
 def gaussian(x: Any, theta: Any) -> Any:

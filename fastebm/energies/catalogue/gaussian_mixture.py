@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks
-from fastebm.energies.catalogue.gaussian import covariance_of, precision_factor
+from fastebm.energies.catalogue.gaussian import covariance_of, log_volume, precision_factor
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
+from fastebm.energies.quadratics import Quadratic
 from fastebm.lanes.language import where, zeros
 
 _LOG_2PI = 1.8378770664093453
@@ -60,6 +61,13 @@ class GaussianMixture(Formula):
         away = means - mean
         within = sum(share * covariance_of(factor) for share, factor in zip(shares, factors, strict=True))
         return Moments(mean, within + (shares * away.T) @ away)
+
+    def quadratics(self) -> list[Quadratic]:
+        constant = 0.5 * self.dim * _LOG_2PI
+        return [
+            Quadratic(mean, np.tril(factor).T, constant + log_volume(factor) - log_weight)
+            for log_weight, mean, factor in zip(*self.unpack().values(), strict=True)
+        ]
 
 
 def mixture(x: Any, theta: Any) -> Any:
