@@ -57,30 +57,30 @@ def run(library, script, **environment):
     )
 
 
-SLOPE = "return lambda value: (value_of(value), derivative_of(value))"
+SLOPE = "store(g, i, l, slope)"
 DEFINE = """
 import logging, os, sys
 from pathlib import Path
 import fastebm as eb
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-path = Path(eb.__file__).parent / "energies" / "scalar_code.py"
+path = Path(eb.__file__).parent / "energies" / "lane_code.py"
 before, times = path.read_text(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
 FIRST
 for x in (5.0, 4.0):
     print(eb.energy(1)(lambda x: x[0] ** 2).grad([x])[0])
 THEN
 """
-EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('deriv', '2.0 * deriv')!r}))"
+EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('slope', '2.0 * slope')!r}))"
 
 
 @pytest.mark.parametrize(("first", "then", "slopes", "later"), [
-    (f"import fastebm.energies.scalar_code; {EDIT}; os.utime(path, ns=times)", "", [10.0, 8.0], [20.0, 16.0]),
+    (f"import fastebm.energies.lane_code; {EDIT}; os.utime(path, ns=times)", "", [10.0, 8.0], [20.0, 16.0]),
     (f"from fastebm import _compile; _compile._environment(); {EDIT}", "path.write_text(before)",
      [20.0, 16.0], [10.0, 8.0]),
 ], ids=["after the import", "before the import and back"])
 def test_code_of_other_sources_is_not_kept(library, tmp_path, first, then, slopes, later):
     """A process whose sources are edited runs what it imported; later ones must not find its code for theirs."""
-    assert (library / "energies" / "scalar_code.py").read_text().count(SLOPE) == 1
+    assert (library / "energies" / "lane_code.py").read_text().count(SLOPE) == 1
     cache = tmp_path / "cache"
 
     def lines(first="", then=""):

@@ -142,9 +142,8 @@ def definition(code: types.CodeType) -> Definition:
         lines, _ = inspect.findsource(code)
         try:
             tree, codes = _parsed("".join(lines), code.co_filename)
-        except SyntaxError:  # a page of text with code in it: the function by itself, on its line
-            before = code.co_firstlineno - 1
-            tree, codes = _parsed("\n" * before + "".join(inspect.getblock(lines[before:])), code.co_filename)
+        except SyntaxError:  # a page of text with code in it
+            tree, codes = _by_itself(code, lines)
     except (OSError, TypeError, SyntaxError) as fault:
         raise NoSource from fault
     if code not in codes:
@@ -162,6 +161,16 @@ def definition(code: types.CodeType) -> Definition:
         if is_it:
             return copy.deepcopy(Definition(name, node.args, body))
     raise NoSource
+
+
+def _by_itself(code: types.CodeType, lines: Sequence[str]) -> tuple[ast.Module, set[types.CodeType]]:
+    """As `_parsed`, of one function on its line; with and without imports, which change how Python compiles calls."""
+    before = code.co_firstlineno - 1
+    block = "\n" * before + "".join(inspect.getblock(list(lines[before:])))
+    tree, codes = _parsed(block, code.co_filename)
+    if before and code.co_names:
+        codes = codes | _parsed(f"import {', '.join(code.co_names)}{block}", code.co_filename)[1]
+    return tree, codes
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastebm._checks import FloatArray
 from fastebm._compile import inlined
-from fastebm.energies.energy import Energy
+from fastebm.energies.energy import Energy, Source
 from fastebm.energies.programs import Program
 
 
@@ -60,6 +60,12 @@ class Combined(Energy):
 
     def describe(self) -> dict[str, Any]:
         return {"type": self.kind, "settings": self.settings(), "parts": [part.describe() for part in self.parts]}
+
+    def show(self, face: str = "energy") -> Source:
+        """The sources of this face of the parts, one behind the other; see `Energy.show`."""
+        if len(self.parts) == 1:
+            return self.parts[0].show(face)
+        return Source("\n\n".join(f"# {part.name}\n{part.show(face)}" for part in self.parts))
 
     def _replaced(self, **attributes: Any) -> Self:
         if "theta" in attributes:
