@@ -254,13 +254,13 @@ class ExactProgram:
             value = self.at(here, dim, signs)
             slopes = [(above - below) / (2 * STEP) for above, below in sides]
             trace = sum(above - 2 * value + below for above, below in sides[:dim]) / STEP**2
-            products = [
-                sum(
-                    one * other * self.at(moved({j: v[j] * other + (one if j == k else 0) for j in range(dim)}), dim, signs)
+            products = []
+            for k in range(dim):
+                corners = [
+                    one * other * self.at(moved({j: other * v[j] + one * (j == k) for j in range(dim)}), dim, signs)
                     for one in (1, -1) for other in (1, -1)
-                ) / (4 * STEP**2)
-                for k in range(dim)
-            ]
+                ]
+                products.append(sum(corners) / (4 * STEP**2))
             return [[value], slopes[:dim], slopes[dim:], products, [trace]]
 
         with mpmath.workdps(DIGITS):

@@ -109,10 +109,9 @@ def on_floats(function, _name):
 
 def on_duals(function, name):
     """The table's rule."""
-    derivatives = (
-        [function_of(UNARY[name].derivative, "x", "y")] if name in UNARY
-        else [function_of(text, "a", "b", "y") for text in (BINARY[name].first, BINARY[name].second)]
-    )
+    texts = [UNARY[name].derivative] if name in UNARY else [BINARY[name].first, BINARY[name].second]
+    arguments = ("x", "y") if name in UNARY else ("a", "b", "y")
+    derivatives = [as_run(function_of(text, *arguments), on_floats) for text in texts]
 
     def rule(*numbers):
         duals = [dual(one) for one in numbers]

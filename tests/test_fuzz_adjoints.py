@@ -38,7 +38,8 @@ def of_lanes(program):
 def test_every_primitive_on_lanes():
     """One program that calls all of the table; other names of the same function are left to plain Python, above."""
     calls = {text.replace("math.", "").replace("np.", "").replace("arc", "a"): text for text in CALLS}.values()
-    lines = [f"        total += x[i] * {call.format(a='x[i - 1] * theta.scale', b='(x[i] - theta.w[i])')}" for call in calls]
+    terms = [call.format(a="x[i - 1] * theta.scale", b="(x[i] - theta.w[i])") for call in calls]
+    lines = [f"        total += x[i] * {term}" for term in terms]
     text = "\n".join([
         HELPERS, "", "def energy_of_chance(x, theta):", "    total = 0.0", "    for i in range(len(x)):", *lines,
         "    return total", "",

@@ -13,7 +13,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Makers, Program
+from fastebm.energies.programs import Makers, Program, composed_on_duals
 
 
 class Sum(Energy):
@@ -184,6 +184,7 @@ def _sum_program(first: Program, second: Program) -> Program:
     return programs.build(
         first.dim, first.n_params + second.n_params, first.n_packed + second.n_packed,
         "sum", _key("sum", first, second), Makers(energy, grad, grad_theta, hvp),
+        duals=composed_on_duals(_sum_program, first, second),
     )
 
 
@@ -234,7 +235,10 @@ def _tempered_program(part: Program) -> Program:
         return tile_grad_theta
 
     makers = Makers(energy, grad, grad_theta, hvp)
-    return programs.build(part.dim, n_params, cut + 1, "tempered", _key("tempered", part), makers)
+    return programs.build(
+        part.dim, n_params, cut + 1, "tempered", _key("tempered", part), makers,
+        duals=composed_on_duals(_tempered_program, part),
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -268,7 +272,10 @@ def _walled_program(part: Program) -> Program:
         return lambda x, packed, weights, out: inner(x, packed[:cut], weights, out)
 
     makers = Makers(energy, grad, grad_theta, hvp)
-    return programs.build(dim, part.n_params, cut + 2 * dim, "walled", _key("walled", part), makers)
+    return programs.build(
+        dim, part.n_params, cut + 2 * dim, "walled", _key("walled", part), makers,
+        duals=composed_on_duals(_walled_program, part),
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -309,7 +316,10 @@ def _observed_program(part: Program) -> Program:
         return lambda x, packed, weights, out: inner(x[:dim], packed[:cut], weights, out)
 
     makers = Makers(energy, grad, grad_theta, hvp)
-    return programs.build(2 * dim, part.n_params, cut + 1, "observed", _key("observed", part), makers)
+    return programs.build(
+        2 * dim, part.n_params, cut + 1, "observed", _key("observed", part), makers,
+        duals=composed_on_duals(_observed_program, part),
+    )
 
 
 # ---- compiled parts, which change their last argument in place, but for `_wall` and `_scale`, the first ----

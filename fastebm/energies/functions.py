@@ -4,6 +4,7 @@ The function is copied when the energy is defined, together with the numbers, ar
 later changes to them change nothing. Its gradients come from the same source on dual numbers, unless they are given.
 """
 
+import functools
 import keyword
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from fastebm._checks import FloatArray
 from fastebm.energies import closures, programs, sources
 from fastebm.energies.algebra import Walled
 from fastebm.energies.energy import Energy
+from fastebm.energies.programs import Makers, Program
 
 Function = Callable[..., Any]
 _OUT_OF_RANGE = object()
@@ -118,21 +120,24 @@ class FunctionEnergy(Energy):
             ),
             "hvp": lambda _compiled: True,
         }
-        program = programs.build(
-            dim,
-            code.n_params,
-            len(packed),
-            name,
-            None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}",
-            makers,
-            {
-                face: {
-                    "source": function, "slower": slower[face], "is_right": check,
-                    "is_derived": face != "energy" and face not in slopes,
-                }
-                for face, check in checks.items()
-            },
-        )
+        key = f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}"
+        more: dict[str, dict[str, Any]] = {
+            face: {
+                "source": function, "slower": slower[face], "is_right": check,
+                "is_derived": face != "energy" and face not in slopes,
+            }
+            for face, check in checks.items()
+        }
+        plain: dict[str, dict[str, Any]] = {face: {"source": function} for face in checks}
+
+        def built(
+            kind: str, makers: Makers, more: dict[str, dict[str, Any]], duals: Callable[[], Program] | None = None
+        ) -> Program:
+            whole_key = None if digest is None else f"{key}{kind}"
+            return programs.build(dim, code.n_params, len(packed), name, whole_key, makers, more, duals)
+
+        duals = functools.cache(lambda: built(" on duals", derived.dual_makers(), plain))
+        program = built("", makers, more, duals)
         super().__init__(program, theta or {}, packed, name=name)
         self.source = sources.source_digest(frozen)
 

@@ -51,7 +51,8 @@ class Program:
     """The tile functions of an energy; signatures in `_compile`.
 
     `key` names the program for the disk cache, None if it has no reproducible name. `n_packed` is the length of the
-    vector that the functions take.
+    vector that the functions take. `duals` gives the same program with derivatives from dual numbers on single points,
+    by which adjoints are checked; None where there is no scalar function behind it.
     """
 
     dim: int
@@ -62,11 +63,12 @@ class Program:
     grad: Compiled
     grad_theta: Compiled
     hvp: Compiled
+    duals: "Callable[[], Program] | None" = None
 
 
 def build(
     dim: int, n_params: int, n_packed: int, name: str, key: str | None, makers: Makers,
-    more: Mapping[str, Mapping[str, Any]] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None, duals: Callable[[], Program] | None = None,
 ) -> Program:
     """A program from makers of tile functions; `more` is what `Compiled` is told beside, by the face's name."""
     signatures = (ENERGY_SIGNATURE, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, HVP_SIGNATURE)
@@ -74,7 +76,13 @@ def build(
         face: Compiled(make, signature, key and f"{face} of {key}", f"{face} of {name}", **(more or {}).get(face, {}))
         for (face, make), signature in zip(makers._asdict().items(), signatures, strict=True)
     }
-    return Program(dim, n_params, n_packed, key, **faces)
+    return Program(dim, n_params, n_packed, key, **faces, duals=duals)
+
+
+def composed_on_duals(compose: Callable[..., Program], *parts: Program) -> Callable[[], Program] | None:
+    """`duals` of a program that is made of others."""
+    makers = [part.duals for part in parts if part.duals is not None]
+    return (lambda: compose(*(make() for make in makers))) if len(makers) == len(parts) else None
 
 
 @inlined
