@@ -206,7 +206,7 @@ class Derivative:
 
 @dataclass(frozen=True)
 class Derivatives:
-    """Of one program at one point: E, dE/dx (dim,), dE/dtheta (n_params,), d2E/dx2 v (dim,) and the trace of d2E/dx2."""
+    """Of a program at a point: E, dE/dx (dim,), dE/dtheta (n_params,), d2E/dx2 v (dim,) and the trace of d2E/dx2."""
 
     energy: Derivative
     grad: Derivative

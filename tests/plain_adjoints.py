@@ -109,8 +109,10 @@ def on_floats(function, _name):
 
 def on_duals(function, name):
     """The table's rule."""
-    texts = [UNARY[name].derivative] if name in UNARY else [BINARY[name].first, BINARY[name].second]
-    arguments = ("x", "y") if name in UNARY else ("a", "b", "y")
+    texts = [BINARY[name].first, BINARY[name].second] if name in BINARY else [
+        "trigamma(x)" if name == "digamma" else UNARY[name].derivative
+    ]
+    arguments = ("a", "b", "y") if name in BINARY else ("x", "y")
     derivatives = [as_run(function_of(text, *arguments), on_floats) for text in texts]
 
     def rule(*numbers):
@@ -127,6 +129,7 @@ def as_run(function, kind):
     """A function with its words of another kind."""
     meanings = {id(one): kind(one, name) for name, entry in (UNARY | BINARY).items() for one in entry.callables}
     if kind is on_duals:
+        meanings[id(language.digamma)] = kind(language.digamma, "digamma")
         meanings[id(language.zeros)] = lambda n, like: np.array([Dual(0.0) for _ in range(n)], dtype=object)
         meanings[id(language.vanishes)] = lambda x: dual(x).value == 0.0 and dual(x).slope == 0.0
 

@@ -137,7 +137,7 @@ class Energy(abc.ABC):
         directions = _checks.points(V, self.dim)[0]
         if len(directions) not in (1, len(points)):
             raise ValueError(f"V has {len(directions)} rows and X {len(points)}; pass a direction for every point.")
-        everywhere = np.array(np.broadcast_to(directions, points.shape), order="C")  # no read-only view
+        everywhere = np.broadcast_to(directions, points.shape).copy()  # compiled code takes no read-only views
         values = programs.hvps(self.program, self.packed, points, everywhere)
         return values[0] if is_single else values
 

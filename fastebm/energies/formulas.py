@@ -11,7 +11,7 @@ from fastebm import _checks
 from fastebm.energies import programs
 from fastebm.energies.closures import Data
 from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Makers, Program
+from fastebm.energies.programs import Program
 
 Function = Callable[..., Any]
 
@@ -57,10 +57,10 @@ def _program(function: Function, dim: int, shapes: tuple[Any, ...], data_shapes:
     derived = Derived(code, function, dict(shapes), {}, {key: shape for key, (_, shape) in data_shapes})
     name = f"{function.__module__}.{function.__name__}"
     n_packed = code.n_params + sum(math.prod(shape) for _, (_, shape) in data_shapes)
-    key = f"{name} {dim} {shapes} {data_shapes}"
-
-    def built(key: str, makers: Makers, duals: Callable[[], Program] | None = None) -> Program:
-        return programs.build(dim, code.n_params, n_packed, function.__name__, key, makers, duals=duals)
-
-    duals = functools.cache(lambda: built(f"{key} on duals", derived.dual_makers()))
-    return built(key, derived.makers(), duals)
+    return programs.build(
+        dim, code.n_params, n_packed, function.__name__, f"{name} {dim} {shapes} {data_shapes}", derived.makers(),
+        duals=functools.cache(lambda: programs.build(
+            dim, code.n_params, n_packed, function.__name__, f"{name} on duals {dim} {shapes} {data_shapes}",
+            derived.dual_makers(),
+        )),
+    )

@@ -17,7 +17,6 @@ from fastebm._checks import FloatArray
 from fastebm.energies import closures, programs, sources
 from fastebm.energies.algebra import Walled
 from fastebm.energies.energy import Energy
-from fastebm.energies.programs import Makers, Program
 
 Function = Callable[..., Any]
 _OUT_OF_RANGE = object()
@@ -106,7 +105,8 @@ class FunctionEnergy(Energy):
         code = ScalarCode(lifted, dim, shapes, data.shapes, takes_theta=theta is not None)
         derived = Derived(code, frozen[0], None if theta is None else shapes, data.arrays, {})
         digest = sources.fingerprint([lifted, *lifted_given])
-        packed = np.concatenate([tryout.flat, data.packed()])
+        beside = data.packed()
+        packed = np.concatenate([tryout.flat, beside])
         makers, slower = derived.makers(), derived.slower()
         if grad is not None:
             makers, slower["grad"] = makers._replace(grad=code.given_grad(slopes["grad"])), []
@@ -120,25 +120,27 @@ class FunctionEnergy(Energy):
             ),
             "hvp": lambda _compiled: True,
         }
-        key = f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}"
-        more: dict[str, dict[str, Any]] = {
-            face: {
-                "source": function, "slower": slower[face], "is_right": check,
-                "is_derived": face != "energy" and face not in slopes,
-            }
-            for face, check in checks.items()
-        }
-        plain: dict[str, dict[str, Any]] = {face: {"source": function} for face in checks}
-
-        def built(
-            kind: str, makers: Makers, more: dict[str, dict[str, Any]], duals: Callable[[], Program] | None = None
-        ) -> Program:
-            whole_key = None if digest is None else f"{key}{kind}"
-            return programs.build(dim, code.n_params, len(packed), name, whole_key, makers, more, duals)
-
-        duals = functools.cache(lambda: built(" on duals", derived.dual_makers(), plain))
-        program = built("", makers, more, duals)
-        super().__init__(program, theta or {}, packed, name=name)
+        program = programs.build(
+            dim,
+            code.n_params,
+            len(packed),
+            name,
+            None if digest is None else f"{name} {dim} {shapes} {theta is None} {data.shapes} {[*slopes]} {digest}",
+            makers,
+            {
+                face: {
+                    "source": function, "slower": slower[face], "is_right": check,
+                    "is_derived": face != "energy" and face not in slopes,
+                }
+                for face, check in checks.items()
+            },
+            functools.cache(lambda: programs.build(
+                dim, code.n_params, len(packed), name,
+                None if digest is None else f"{name} on duals {dim} {shapes} {theta is None} {data.shapes} {digest}",
+                derived.dual_makers(), {face: {"source": function} for face in checks},
+            )),
+        )
+        super().__init__(program, theta or {}, beside, name=name)
         self.source = sources.source_digest(frozen)
 
     def describe(self) -> dict[str, Any]:

@@ -141,7 +141,11 @@ def check_gradient(E: Energy, X: ArrayLike | None = None, *, rng: RNGLike = None
             skipped[what] = str(fault)
         except _Skipped as fault:
             skipped[what] = str(fault)
-    return GradientReport(name, tuple(comparisons), skipped, tuple(one.fault for one in comparisons if one.fault))
+    faults = [one.fault for one in comparisons if one.fault]
+    for face in ("grad", "grad_theta")[: 2 if E.n_params else 1]:
+        if face not in {one.face for one in comparisons}:
+            faults.append(f"{face} of {name} could be compared with nothing: {skipped[f'{face} against differences']}")
+    return GradientReport(name, tuple(comparisons), skipped, tuple(faults))
 
 
 class _Skipped(Exception):
