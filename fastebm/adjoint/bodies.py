@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -483,6 +484,8 @@ class Body:
             if called is sum:
                 return functools.reduce(lambda a, b: self.operation(hint, "+", (a, b)), parts, Scalar("0"))
             arguments = parts
+        if isinstance(called, FunctionType) and id(called) not in _PRIMITIVES.keys() | _CHOICES:
+            raise CannotReverse("a function that calls itself", node.lineno)  # all others came compiled
         numbers = tuple(self.number(one, node) for one in arguments)
         if keywords:
             raise CannotReverse("a keyword argument here", node.lineno)
