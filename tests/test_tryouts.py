@@ -99,7 +99,8 @@ def test_kinks_at_a_probe_are_settled_by_duals():
     tryout, code, packed = tried(kinked)
     assert tryout.points[0].tolist() == kinks.tolist()
     assert tryout.grad_agrees(compiled_like(kinked, slope), packed, code)
-    assert not tryout.grad_agrees(compiled_like(kinked, lambda x: np.array(slope(x)) + [0.1, 0.0, 0.0]), packed, code)
+    wrong = compiled_like(kinked, lambda x: np.add(slope(x), [0.1, 0.0, 0.0]))
+    assert not tryout.grad_agrees(wrong, packed, code)
 
 
 def test_kinked_energies_keep_their_fast_gradient():
