@@ -6,6 +6,7 @@ import builtins
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, cast
 
 import numpy as np
@@ -213,6 +214,8 @@ class Expressions(abc.ABC):
             arguments = parts
         if called is float and len(arguments) == 1 and isinstance(arguments[0], Thing):  # of a text: float("inf")
             return self.scopes.value_of(float(arguments[0].value), hint)
+        if isinstance(called, FunctionType) and id(called) not in _PRIMITIVES.keys() | _CHOICES:
+            raise CannotReverse("a function that calls itself", node.lineno)  # all others came compiled
         numbers = tuple(self.number(one, node) for one in arguments)
         if keywords:
             raise CannotReverse("a keyword argument here", node.lineno)

@@ -68,6 +68,14 @@ class Derived:
             lambda: tile_hvp_of(self.adjoint("x").function, code.unpack, dim),
         )
 
+    def dual_makers(self) -> Makers:
+        """Of tile functions that take derivatives on dual numbers, point by point and one direction at a time."""
+        code = self.code
+        return Makers(
+            code.energy, code.dual_grad, code.dual_grad_theta,
+            lambda: code.adjoint_hvp(self.adjoint("x").function),
+        )
+
     def _grad_theta(self) -> Callable[..., Any]:
         if not self.shapes:
             return lambda x, packed, weights, out: None

@@ -60,4 +60,8 @@ def _program(function: Function, dim: int, shapes: tuple[Any, ...], data_shapes:
     return programs.build(
         dim, code.n_params, n_packed, function.__name__, f"{name} {dim} {shapes} {data_shapes}", derived.makers(),
         {face: {"text": text} for face, text in derived.texts().items()},
+        duals=functools.cache(lambda: programs.build(
+            dim, code.n_params, n_packed, function.__name__, f"{name} on duals {dim} {shapes} {data_shapes}",
+            derived.dual_makers(),
+        )),
     )

@@ -137,6 +137,11 @@ class FunctionEnergy(Energy):
                 }
                 for face, check in checks.items()
             },
+            functools.cache(lambda: programs.build(
+                dim, code.n_params, len(packed), name,
+                None if digest is None else f"{name} on duals {dim} {shapes} {theta is None} {data.shapes} {digest}",
+                derived.dual_makers(), {face: {"source": function} for face in checks},
+            )),
         )
         super().__init__(program, theta or {}, beside, name=name)
         self.source = sources.source_digest(frozen)

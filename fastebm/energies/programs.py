@@ -4,8 +4,9 @@ A program depends on an energy's form, never on the numbers in it. Theta and the
 `packed`, that every tile function takes: new numbers compile nothing.
 """
 
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ class Program:
     """The tile functions of an energy; signatures in `_compile`.
 
     `key` names the program for the disk cache, None if it has no reproducible name. `n_packed` is the length of the
-    vector that the functions take.
+    vector that the functions take. `duals` gives the same program with derivatives from dual numbers on single points,
+    by which adjoints are checked; None where there is no scalar function behind it.
     """
 
     dim: int
@@ -62,11 +64,12 @@ class Program:
     grad: Compiled
     grad_theta: Compiled
     hvp: Compiled
+    duals: Callable[[], "Program"] | None = None
 
 
 def build(
     dim: int, n_params: int, n_packed: int, name: str, key: str | None, makers: Makers,
-    more: Mapping[str, Mapping[str, Any]] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None, duals: Callable[[], Program] | None = None,
 ) -> Program:
     """A program from makers of tile functions.
 
@@ -79,7 +82,23 @@ def build(
         if options.pop("is_derived", False):
             options["derived_from"] = faces["energy"]
         faces[face] = Compiled(make, signature, key and f"{face} of {key}", f"{face} of {name}", **options)
-    return Program(dim, n_params, n_packed, key, **faces)
+    return Program(dim, n_params, n_packed, key, **faces, duals=duals)
+
+
+def composed(compose: Callable[..., Program]) -> Callable[..., Program]:
+    """A maker of programs from programs and settings that remembers what it made; on duals where its parts are."""
+
+    @functools.lru_cache(maxsize=256)
+    def program(*arguments: Any) -> Program:
+        whole = compose(*arguments)
+
+        def on_duals() -> Program:
+            return program(*(one.duals() if isinstance(one, Program) and one.duals else one for one in arguments))
+
+        is_on_duals = all(one.duals for one in arguments if isinstance(one, Program))
+        return replace(whole, duals=on_duals) if is_on_duals else whole
+
+    return program
 
 
 @inlined

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core import cgutils
+from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 
 from fastebm.lanes import language, maths
@@ -33,7 +34,7 @@ class DualLaneType(LaneLike):
         super().__init__(name="DualLane")
 
     def can_convert_from(self, context: Any, other: Any) -> Any:
-        return super().can_convert_from(context, LANE if other in (LANE, MASK) else other)
+        return Conversion.safe if isinstance(other, PlainLane) else super().can_convert_from(context, other)
 
     def unify(self, _context: Any, other: Any) -> Any:
         return self if isinstance(other, (*_NUMBERS, PlainLane)) else None

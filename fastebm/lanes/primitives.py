@@ -66,7 +66,7 @@ UNARY: dict[str, Unary] = {
     "atan": Unary((math.atan, np.arctan), maths.atan, "1.0 / (1.0 + x * x)"),
     "sinh": Unary((math.sinh, np.sinh), maths.sinh, "cosh(x)"),
     "cosh": Unary((math.cosh, np.cosh), maths.cosh, "sinh(x)"),
-    "tanh": Unary((math.tanh, np.tanh), maths.tanh, "1.0 / square(cosh(x))"),
+    "tanh": Unary((math.tanh, np.tanh), maths.tanh, "4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x)"),  # cosh overflows
     "sigmoid": Unary((sigmoid,), maths.sigmoid, "y * sigmoid(-x)"),
     "softplus": Unary((softplus,), maths.softplus, "sigmoid(x)"),
     "erf": Unary((math.erf,), maths.erf, "1.1283791670955126 * exp(-x * x)"),

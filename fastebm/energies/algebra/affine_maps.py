@@ -1,6 +1,5 @@
 """E of y = A x + b for x of a given energy: affine changes of variables."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,7 +118,7 @@ def _condition(matrix: FloatArray) -> float:
     return float(np.linalg.cond(matrix))
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(part: Program, is_diagonal: bool) -> Program:
     cut, dim = part.n_packed, part.dim
     n_matrix = dim if is_diagonal else dim * dim

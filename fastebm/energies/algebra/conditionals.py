@@ -1,6 +1,5 @@
 """E of some coordinates where the others are clamped: conditioning."""
 
-import functools
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -79,7 +78,7 @@ def _checked(part: Energy, values: Mapping[int, float]) -> dict[int, float]:
     return checked
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(part: Program, n_free: int) -> Program:
     cut, dim = part.n_packed, part.dim
     values, places = slice(cut, cut + dim), slice(cut + dim, cut + 2 * dim)

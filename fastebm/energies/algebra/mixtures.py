@@ -1,6 +1,5 @@
 """-log sum_k w_k exp(-E_k): mixtures of densities."""
 
-import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -73,7 +72,7 @@ class Mixture(Combined):
     kind = "mixture"
 
     def __init__(self, parts: Sequence[Energy], log_weights: FloatArray) -> None:
-        program = _program(tuple(part.program for part in parts))
+        program = _program(*(part.program for part in parts))
         name = f"mixture of {len(parts)} energies"
         domain = _hull([part.domain for part in parts], parts[0].dim)
         super().__init__(parts, program, name, domain=domain, own={"log_weights": log_weights})
@@ -125,8 +124,8 @@ def _hull(domains: Sequence[FloatArray | None], dim: int) -> FloatArray | None:
     return _checks.box(np.column_stack([lower.min(axis=0), upper.max(axis=0)]), dim, "the domain of the mixture")
 
 
-@functools.lru_cache(maxsize=256)
-def _program(parts: tuple[Program, ...]) -> Program:
+@programs.composed
+def _program(*parts: Program) -> Program:
     n = len(parts)
 
     def energy() -> Any:

@@ -1,6 +1,5 @@
 """beta * E: tempering."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +38,7 @@ class Tempered(Combined):
         return None if terms is None or len(terms) > 1 else [terms[0].times(self.beta)]
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(part: Program) -> Program:
     cut, n_params = part.n_packed, part.n_params
 

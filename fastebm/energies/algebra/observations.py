@@ -1,6 +1,5 @@
 """E of x together with what is seen of x through normal noise."""
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -55,7 +54,7 @@ class Observed(Combined):
         return None if terms is None else [term.observed(self.noise) for term in terms]
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(part: Program) -> Program:
     cut, dim = part.n_packed, part.dim
 

@@ -1,6 +1,5 @@
 """E1 + E2: products of experts."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +63,7 @@ def common_domain(first: FloatArray | None, second: FloatArray | None) -> FloatA
     return _checks.box(both, len(both), "the common domain")
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(first: Program, second: Program) -> Program:
     cut, cut_theta = first.n_packed, first.n_params
 

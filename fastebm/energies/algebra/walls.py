@@ -1,6 +1,5 @@
 """E inside a box: restriction."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +34,7 @@ class Walled(Combined):
         return cls(parts[0], walls)
 
 
-@functools.lru_cache(maxsize=256)
+@programs.composed
 def _program(part: Program) -> Program:
     cut, dim = part.n_packed, part.dim
 
