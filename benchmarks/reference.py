@@ -32,7 +32,7 @@ class NoReferenceError(RuntimeError):
 
 
 class Reference:
-    """The compiled functions of reference.c.
+    """The compiled functions of the folder c.
 
     Attributes
     ----------
@@ -46,13 +46,15 @@ class Reference:
                 f"{_COMPILER} was not found on PATH, so the C figures are absent; install {_COMPILER} to have them."
             )
         flags = _FLAGS + (_X86_FLAGS if platform.machine().lower() in ("x86_64", "amd64") else ())
-        source = Path(__file__).with_name("reference.c")
+        sources = sorted(Path(__file__).with_name("c").glob("*.c"))
         began = time.perf_counter()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            compiled, library = Path(folder) / "reference.o", Path(folder) / "reference.so"
-            _run([compiler, *flags, "-c", str(source), "-o", str(compiled)])
+            compiled = [str(Path(folder) / f"{source.stem}.o") for source in sources]
+            library = Path(folder) / "reference.so"
+            for source, target in zip(sources, compiled, strict=True):
+                _run([compiler, *flags, "-c", str(source), "-o", target])
             # apart, since linking with -ffast-math would add code that takes subnormal numbers from the whole process
-            _run([compiler, "-shared", str(compiled), "-o", str(library), "-lm"])
+            _run([compiler, "-shared", *compiled, "-o", str(library), "-lm"])
             self.build_seconds = time.perf_counter() - began
             self._library = ctypes.CDLL(str(library))
 
@@ -88,6 +90,27 @@ class Reference:
             ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
         )
 
+    def langevin(
+        self,
+        variant: str,
+        positions: NDArray[np.float64],
+        streams: NDArray[np.uint64],
+        mean: NDArray[np.float64],
+        precision: NDArray[np.float64],
+        step: float,
+        n_steps: int,
+        accepted: NDArray[np.int64],
+    ) -> None:
+        """The same by the Metropolis-adjusted Langevin algorithm; `step` is eps, half the variance of a proposal."""
+        n_blocks, dim, _ = positions.shape
+        _check_rows(dim)
+        function = self._library[f"langevin_{variant}"]
+        function.restype = None
+        function(
+            _place(positions), _place(streams), _place(mean), _place(precision), ctypes.c_double(step),
+            ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
+        )
+
     def mixture_walk(
         self,
         variant: str,
@@ -105,6 +128,15 @@ class Reference:
             _place(positions), _place(streams), _place(centres), ctypes.c_double(step), ctypes.c_long(len(centres)),
             ctypes.c_long(len(positions)), ctypes.c_long(n_steps), _place(accepted),
         )
+
+    def rosenbrock_grad(
+        self, variant: str, positions: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int
+    ) -> None:
+        """Gradients of Rosenbrock's valley at positions (n_blocks, dim, 64), n_repeats times; "register" or "block"."""
+        n_blocks, dim, _ = positions.shape
+        function = self._library[f"rosenbrock_grad_{variant}"]
+        function.restype = None
+        function(_place(positions), _place(out), ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_repeats))
 
     def elementwise(self, name: str, x: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int) -> None:
         """exp, log, tanh or erf of x (1, n) into out (1, n), or sincos into out (2, n), n_repeats times, by libmvec."""
