@@ -18,7 +18,7 @@ from benchmarks.timing import Bar, Contestant, Cost, Field, Measure
 
 Number = TypeVar("Number", np.float64, np.int64, np.uint64)
 
-VARIANTS = {"polynomial": "C, own polynomials", "libmvec": "C, libmvec"}
+VARIANTS = ("polynomial", "libmvec")
 BLOCK = 64
 
 _COMPILER = "gcc"
@@ -129,12 +129,10 @@ class Reference:
             ctypes.c_long(len(positions)), ctypes.c_long(n_steps), _place(accepted),
         )
 
-    def rosenbrock_grad(
-        self, variant: str, positions: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int
-    ) -> None:
-        """Gradients of Rosenbrock's valley at positions (n_blocks, dim, 64), n_repeats times; "register" or "block"."""
+    def rosenbrock_grad(self, positions: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int) -> None:
+        """Gradients of Rosenbrock's valley at positions (n_blocks, dim, 64), n_repeats times."""
         n_blocks, dim, _ = positions.shape
-        function = self._library[f"rosenbrock_grad_{variant}"]
+        function = self._library["rosenbrock_grad"]
         function.restype = None
         function(_place(positions), _place(out), ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_repeats))
 
@@ -157,14 +155,14 @@ def load() -> Reference:
 
 
 def field(
-    measure_of: Callable[[Reference, str], Measure], bar: Bar | None = None, variants: Sequence[str] = tuple(VARIANTS)
+    measure_of: Callable[[Reference, str], Measure], bar: Bar | None = None, variants: Sequence[str] = VARIANTS
 ) -> Field:
     """The variants as contestants, measured by `measure_of(library, variant)`; absent, with a note, without gcc."""
     try:
         library = load()
     except NoReferenceError as fault:
-        return Field([Contestant(VARIANTS[one], None, "absent", bar) for one in variants], notes=[str(fault)])
-    contestants = [Contestant(VARIANTS[one], measure_of(library, one), bar=bar) for one in variants]
+        return Field([Contestant(f"C, {one}", None, "absent", bar) for one in variants], notes=[str(fault)])
+    contestants = [Contestant(f"C, {one}", measure_of(library, one), bar=bar) for one in variants]
     return Field(contestants, [Cost("C", f"compile by {_COMPILER}", library.build_seconds)])
 
 

@@ -1,9 +1,9 @@
-"""What the random walks sample: each target's energy as a user writes it, and the same for C, JAX and NumPy."""
+"""What the samplers sample, and how: each energy as a user writes it, and the same for C, JAX and NumPy."""
 
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 import fastebm as eb
 from benchmarks.reference import Reference
+from fastebm.kernels.kernel import Kernel
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A density to sample.
+    """A density to sample, and the kernel.
 
     Attributes
     ----------
     energy : written as plain Python, as a user would.
+    kernel : eb.RandomWalk or eb.MALA, called with the step size.
     step_size : of the proposal.
     starts : draws n points (n, dim) from the target itself, so that acceptance is stationary from the first transition.
     walk : makes transitions in C: (library, variant, positions, streams, step_size, n_steps, accepted).
@@ -31,6 +33,7 @@ class Target:
     """
 
     energy: eb.Energy
+    kernel: Callable[[float], Kernel]
     step_size: float
     starts: Callable[[int], Array]
     walk: Callable[..., None]
@@ -61,10 +64,24 @@ def gaussian(dim: int) -> Target:
         library.random_walk(variant, positions, streams, mean, precision, step, n_steps, accepted)
 
     return Target(
-        energy, 2.38 / math.sqrt(dim) * math.sqrt(variances.mean()), starts, walk, (mean, precision),
+        energy, eb.RandomWalk, 2.38 / math.sqrt(dim) * math.sqrt(variances.mean()), starts, walk, (mean, precision),
         lambda jnp, x, centre, scale: -0.5 * jnp.sum(scale * (x - centre) ** 2),
         lambda x, centre, scale: -0.5 * ((x - centre) ** 2 @ scale),
     )
+
+
+@functools.cache
+def langevin(dim: int) -> Target:
+    """The same Gaussian, sampled along its gradient."""
+    target = gaussian(dim)
+    mean, precision = target.parameters
+
+    def walk(
+        library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
+    ) -> None:
+        library.langevin(variant, positions, streams, mean, precision, step, n_steps, accepted)
+
+    return replace(target, kernel=eb.MALA, step_size=3.0 * dim ** (-1.0 / 3.0), walk=walk)
 
 
 @functools.cache
@@ -95,7 +112,7 @@ def mixture() -> Target:
     def of_many(x: Array, places: Array) -> Any:
         return np.log(np.exp(-0.5 * ((x[:, None] - places) ** 2).sum(axis=2)).sum(axis=1))
 
-    return Target(energy, 1.5, starts, walk, (centres,), of_one, of_many)
+    return Target(energy, eb.RandomWalk, 1.5, starts, walk, (centres,), of_one, of_many)
 
 
 def straight_line(times: Array, heights: Array) -> eb.Energy:

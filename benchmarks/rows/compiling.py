@@ -1,5 +1,6 @@
-"""compile: the first energy of a process, in fresh ones, and how often new numbers compile anything."""
+"""compile and compile-grad: the first energy of a process, in fresh ones; how often new numbers compile anything."""
 
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 
 from benchmarks.processes import figures
@@ -10,12 +11,14 @@ _FIRST_ENERGY = """
 import time
 import numba
 import numpy as np
-from benchmarks import targets
+from benchmarks import cases, targets
 points = np.zeros((100, {dim}))
 if {has_compiled}:
     numba.njit(lambda x: x + 1.0)(1.0)
 began = time.perf_counter()
-{target}.energy.energy(points)
+E = {target}.energy
+for face in {faces}:
+    getattr(E, face)(points)
 print(time.perf_counter() - began)
 """
 
@@ -73,8 +76,26 @@ def measure(n_rounds: int) -> Report:
     )
 
 
-def _first_energy(folder: str, target: str, dim: int, *, has_compiled: bool = True) -> float:
-    code = _FIRST_ENERGY.format(target=target, dim=dim, has_compiled=has_compiled)
+def gradients(n_rounds: int) -> Report:
+    """Seconds until energies and both gradients of 100 points are there, from before the energy is defined."""
+    times: dict[str, list[float]] = {"cases.rosenbrock(8)": [], "cases.fitted_mixture()": []}
+    faces = ("energy", "grad", "mean_grad_theta")
+    for _ in range(n_rounds):
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            _first_energy(folder, "targets.gaussian(10)", 10, faces)
+            times["cases.rosenbrock(8)"].append(_first_energy(folder, "cases.rosenbrock(8)", 8, faces[:2]))
+            times["cases.fitted_mixture()"].append(_first_energy(folder, "cases.fitted_mixture()", 2, faces))
+    quantities = ("s, energy and gradient, 8-D Rosenbrock", "s, energy and both gradients, 24 parameters")
+    return Report([
+        Result("compile-grad", quantity, tuple(seconds), bar=Bar(1.5, at_least=False))
+        for quantity, seconds in zip(quantities, times.values(), strict=True)
+    ])
+
+
+def _first_energy(
+    folder: str, target: str, dim: int, faces: Sequence[str] = ("energy",), *, has_compiled: bool = True
+) -> float:
+    code = _FIRST_ENERGY.format(target=target, dim=dim, faces=tuple(faces), has_compiled=has_compiled)
     return figures(code, NUMBA_CACHE_DIR=folder)[0]
 
 

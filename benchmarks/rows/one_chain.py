@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from benchmarks import targets
-from benchmarks.rows import random_walk
+from benchmarks.rows import samplers
 from benchmarks.targets import Target
 from benchmarks.timing import Bar, Contestant, Report, compare, duration
 
@@ -20,7 +20,7 @@ _BAR = Bar(2.0, at_least=False)
 def measure(n_rounds: int) -> Report:
     """Time of a transition, ours over that of a scalar loop, with the normals of both generators that Numba has."""
     target = targets.gaussian(_DIM)
-    ours = duration(random_walk.transitions(target, n_threads=1, n_chains=1), 1e-6)
+    ours = duration(samplers.transitions(target, n_threads=1, n_chains=1), 1e-6)
     walks = {
         "Numba loop, np.random": _scalar(target, walk),
         "Numba loop, Generator": _scalar(target, walk_of_generator, np.random.default_rng()),

@@ -1,13 +1,13 @@
 """threads: the work of rwmh-gauss10 on two threads against one."""
 
 from benchmarks import targets
-from benchmarks.rows import random_walk
+from benchmarks.rows import samplers
 from benchmarks.timing import Bar, Contestant, Report, compare, rate
 
 
 def measure(n_rounds: int) -> Report:
     """Transitions of all chains per second on two threads, and the ratio to one thread."""
-    one = rate(random_walk.transitions(targets.gaussian(10), n_threads=1), random_walk.MILLIONS)
-    two = rate(random_walk.transitions(targets.gaussian(10), n_threads=2), random_walk.MILLIONS)
+    one = rate(samplers.transitions(targets.gaussian(10), n_threads=1), samplers.MILLIONS)
+    two = rate(samplers.transitions(targets.gaussian(10), n_threads=2), samplers.MILLIONS)
     against = Contestant("fastebm, one thread", one, bar=Bar(1.8, at_least=True))
-    return Report(compare("threads", f"{random_walk.QUANTITY}, two threads", two, [against], n_rounds))
+    return Report(compare("threads", f"{samplers.QUANTITY}, two threads", two, [against], n_rounds))

@@ -186,19 +186,20 @@ def _hessians(hvp, packed, X, out, first, last, width):  # type: ignore[no-untyp
                         out[start + l, i, j] = h[j, l]
 
 
-@compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, VECTOR, types.intp, types.intp, types.intp))
-def _add_grad_theta(grad_theta, packed, X, weights, out, first, last, width):  # type: ignore[no-untyped-def]
-    """out += sum of weights[n] dE/dtheta at X[n] for n from first to last, in that order."""
+@compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, TILE, types.intp[::1], types.intp, types.intp, types.intp))
+def _add_grad_thetas(grad_theta, packed, X, weights, sums, bounds, first, last, width):  # type: ignore[no-untyped-def]
+    """sums[k] += sum of weights[n] dE/dtheta at X[n] over n from bounds[k] to bounds[k + 1], for first <= k < last."""
     dim = X.shape[1]
     scratch, weighted = np.empty(dim * width), np.empty(width)
-    for start in range(first, last, width):
-        n = min(width, last - start)
-        n_columns = -(-n // LANES) * LANES
-        x = scratch[: dim * n_columns].reshape((dim, n_columns))
-        _fill(x, X, start, n)
-        for l in range(n_columns):
-            weighted[l] = weights[start + l] if l < n else 0.0
-        grad_theta(x, packed, weighted[:n_columns], out)
+    for k in range(first, last):
+        for start in range(bounds[k], bounds[k + 1], width):
+            n = min(width, bounds[k + 1] - start)
+            n_columns = -(-n // LANES) * LANES
+            x = scratch[: dim * n_columns].reshape((dim, n_columns))
+            _fill(x, X, start, n)
+            for l in range(n_columns):
+                weighted[l] = weights[start + l] if l < n else 0.0
+            grad_theta(x, packed, weighted[:n_columns], sums[k])
 
 
 @compiled(types.void(GRAD_THETA, VECTOR, TILE, TILE, types.intp, types.intp))
@@ -279,19 +280,16 @@ def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights:
     """Sum over points of weights (n,) times dE/dtheta, as (n_params,): the same bits for any number of threads."""
     width = tiles.widest(program.dim)
     groups = tiles.sum_groups(-(-len(X) // width))
-    partial = np.zeros((len(groups), program.n_params))
-
-    def add(first: int, last: int) -> None:
-        for group in range(first, last):
-            start, stop = (width * tile for tile in groups[group])
-            _add_grad_theta(
-                program.grad_theta.pointer, packed, X, weights, partial[group], start, min(stop, len(X)), width
-            )
-
+    bounds = np.array([width * tile for tile, _ in groups] + [len(X)])  # only the last tile may be cut short
+    sums = np.zeros((len(groups), program.n_params))
+    grad_theta = program.grad_theta.pointer
     with explained_index_errors(program.grad_theta):
-        _spread(add, len(groups), program, len(X))
+        _spread(
+            lambda first, last: _add_grad_thetas(grad_theta, packed, X, weights, sums, bounds, first, last, width),
+            len(groups), program, len(X),
+        )
     total = np.zeros(program.n_params)
-    for part in partial:
+    for part in sums:
         total += part
     return total
 

@@ -1,4 +1,4 @@
-"""rwmh-*: random-walk Metropolis on an energy written as plain Python, 1,024 chains, float64, one thread."""
+"""rwmh-* and mala-*: kernels on an energy written as plain Python, 1,024 chains, float64, one thread."""
 
 import time
 import warnings
@@ -14,6 +14,7 @@ from benchmarks.timing import Bar, Cost, Measure, Report, compare, rate
 
 N_CHAINS = 1024
 QUANTITY = "M steps/s"
+_GRADIENTS = "M gradients/s"  # one a transition
 MILLIONS = N_CHAINS / 1e6
 
 
@@ -29,22 +30,32 @@ def gmm2(n_rounds: int) -> Report:
     return _measure("rwmh-gmm2", targets.mixture(), n_rounds)
 
 
+def mala_gauss10(n_rounds: int) -> Report:
+    return _measure("mala-gauss10", targets.langevin(10), n_rounds, _GRADIENTS, 15.0)
+
+
+def mala_gauss100(n_rounds: int) -> Report:
+    return _measure("mala-gauss100", targets.langevin(100), n_rounds, _GRADIENTS, 15.0)
+
+
 def transitions(target: Target, n_threads: int, n_chains: int = N_CHAINS) -> Callable[[int], float]:
     """A function that makes n transitions of every chain with fastebm and returns the seconds they took."""
     _sample(target, 1, n_threads, n_chains)  # compiles what is not compiled yet
     return lambda n: _sample(target, n, n_threads, n_chains)["sampling"]
 
 
-def _measure(name: str, target: Target, n_rounds: int) -> Report:
+def _measure(
+    name: str, target: Target, n_rounds: int, quantity: str = QUANTITY, times_blackjax: float = 10.0
+) -> Report:
     """Transitions of all chains per second, against both variants of the C reference and the peers installed."""
     costs = [
         Cost("fastebm", "import", import_times("fastebm")[0]),
         Cost("fastebm", f"compile {name}, or load from the disk cache", _sample(target, 1, 1)["compilation"]),
     ]
     c = reference.field(lambda library, variant: _c_rate(target, library, variant), Bar(0.9, at_least=True))
-    others = peers.random_walks(target, target.starts(N_CHAINS), Bar(10.0, at_least=True))
+    others = peers.samplers(target, target.starts(N_CHAINS), Bar(times_blackjax, at_least=True))
     ours = rate(transitions(target, n_threads=1), MILLIONS)
-    results = compare(name, QUANTITY, ours, c.contestants + others.contestants, n_rounds)
+    results = compare(name, quantity, ours, c.contestants + others.contestants, n_rounds)
     return Report(results, costs + c.costs + others.costs, c.notes)
 
 
@@ -53,7 +64,7 @@ def _sample(target: Target, n: int, n_threads: int, n_chains: int = N_CHAINS) ->
         # in the shortest runs, which only find out how long a turn is, some of 1,024 chains have not moved yet
         warnings.simplefilter("ignore", eb.FastebmWarning)
         run = eb.sample(
-            target.energy, eb.RandomWalk(target.step_size), n_chains=n_chains, n_draws=1, n_warmup=0, thin=n,
+            target.energy, target.kernel(target.step_size), n_chains=n_chains, n_draws=1, n_warmup=0, thin=n,
             n_threads=n_threads, progress=False,
         )
     return run.timings
