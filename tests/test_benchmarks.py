@@ -1,9 +1,8 @@
-"""The benchmarks measure what they say: turns and ratios are exact, and the C reference samples the right law."""
+"""The benchmarks measure what they say: turns and ratios are exact, and all who run in a row do the same work."""
 
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,31 +10,29 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
-import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.polynomial import legendre
+from reference_laws import exact_acceptance, has_library, law_faults
 
 from benchmarks import __main__ as command
-from benchmarks import elementwise, machine, maths_table, peers, reference, tables, targets, tile_functions, timing
+from benchmarks import (
+    cases,
+    elementwise,
+    machine,
+    maths_table,
+    peers,
+    reference,
+    tables,
+    targets,
+    tile_functions,
+    timing,
+)
 from benchmarks.processes import figures
 from benchmarks.rows import ROWS, by_hand, networks, one_chain
 from benchmarks.rows import maths as maths_row
 from benchmarks.timing import Bar, Contestant, Cost, Report, Result
 from fastebm import tiles
 from fastebm.lanes.primitives import BINARY, UNARY
-
-ALPHA = 1e-9
-VARIANTS = pytest.mark.parametrize("variant", list(reference.VARIANTS))
-
-
-def has_library():
-    """True with gcc; without it, the one sentence that a user gets instead has been checked."""
-    if shutil.which("gcc") is not None:
-        return True
-    with pytest.raises(reference.NoReferenceError, match="gcc was not found on PATH"):
-        reference.load()
-    return False
 
 
 class TestTurns:
@@ -115,194 +112,13 @@ class TestTables:
         assert content["costs"][0]["seconds"] == 0.1234
 
 
-def normality_faults(rows):
-    """Legendre moments 1 to 8 of the probability transform and products of rows and lanes that are off at ALPHA."""
-    u = 2.0 * scipy.stats.norm.cdf(rows) - 1.0
-    scores = {}
-    for k in range(1, 9):
-        moment = legendre.legval(u, [0.0] * k + [1.0]).mean()
-        scores[f"Legendre {k}"] = moment * math.sqrt(rows.size * (2 * k + 1))
-    pairs = {"rows of a pair": (rows[0::2], rows[1::2]), "lanes": (rows, np.roll(rows, 1, axis=1)),
-             "pairs": (rows[1:-1:2], rows[2::2])}
-    for name, (a, b) in pairs.items():
-        scores[f"product, {name}"] = (a * b).mean() * math.sqrt(a.size)
-        scores[f"product of squares, {name}"] = ((a * a - 1.0) * (b * b - 1.0)).mean() / 2.0 * math.sqrt(a.size)
-    limit = scipy.stats.norm.isf(ALPHA / (2 * len(scores)))
-    return [name for name, score in scores.items() if not abs(score) < limit]
-
-
-def exact_acceptance(variances, step):
-    """Stationary acceptance of a random walk on independent normals.
-
-    Given the step z, the energy difference is normal with mean r**2 / 2 and variance r**2 = sum (step z)**2 / variance,
-    so that the walk accepts with probability 2 Phi(-r / 2); Craig's form of Phi (J. W. Craig 1991,
-    doi:10.1109/MILCOM.1991.258319) makes its mean over z one integral.
-    """
-
-    def integrand(angle):
-        return np.prod(1.0 / np.sqrt(1.0 + step**2 / (4.0 * variances * math.sin(angle) ** 2)))
-
-    return 2.0 / math.pi * scipy.integrate.quad(integrand, 0.0, math.pi / 2.0, epsabs=1e-12)[0]
-
-
-def walk_faults(library, variant, mean, variances, step, told_mean=None, told_variances=None):
-    """What is off at ALPHA after 64 transitions from exact starts; the reference may be told another target."""
-    n_blocks, n_steps = 64, 64
-    n, dim = n_blocks * reference.BLOCK, len(mean)
-    starts = mean + np.sqrt(variances) * np.random.default_rng().standard_normal((n, dim))
-    positions = reference.blocks(starts)
-    accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
-    library.random_walk(
-        variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
-        1.0 / (variances if told_variances is None else told_variances), step, n_steps, accepted,
-    )
-    return law_faults(
-        positions.transpose(0, 2, 1).reshape(n, dim), accepted.ravel() / n_steps, mean, variances, step
-    )
-
-
-def law_faults(x, rates, mean, variances, step):
-    """What is off at ALPHA in positions (n, dim) of chains that started in the law, and in their acceptance rates."""
-    n, dim = x.shape
-    z = (x - mean) / np.sqrt(variances)
-    scores = {"acceptance": (rates.mean() - exact_acceptance(variances, step)) * math.sqrt(n) / rates.std()}
-    for i in range(dim):
-        scores[f"mean {i}"] = z[:, i].mean() * math.sqrt(n)
-        scores[f"variance {i}"] = (z[:, i] ** 2 - 1.0).mean() * math.sqrt(n / 2.0)
-    limit = scipy.stats.norm.isf(ALPHA / (2 * len(scores)))
-    return [name for name, score in scores.items() if not abs(score) < limit]
-
-
-def mixture_faults(variant, target, centres):
-    """What is off at ALPHA after 64 transitions from exact starts, when the reference is told these centres."""
-    n_blocks, n_steps = 64, 64
-    n = n_blocks * reference.BLOCK
-    positions = reference.blocks(target.starts(n))
-    accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
-    reference.load().mixture_walk(
-        variant, positions, reference.fresh_streams(n_blocks), centres, target.step_size, n_steps, accepted
-    )
-    x = positions.transpose(0, 2, 1).reshape(n, 2)
-    radii, turns = np.hypot(*x.T), np.arctan2(x[:, 1], x[:, 0])
-    exact = target.starts(1_000_000)
-    seen = {"x": x[:, 0], "y": x[:, 1], "radius": radii, "radius**2": radii**2, "eight turns": np.cos(8.0 * turns)}
-    true = np.hypot(*exact.T)
-    wanted = {
-        "x": exact[:, 0], "y": exact[:, 1], "radius": true, "radius**2": true**2,
-        "eight turns": np.cos(8.0 * np.arctan2(exact[:, 1], exact[:, 0])),
-    }
-    limit = scipy.stats.norm.isf(ALPHA / (2 * len(seen)))
-    return [
-        name for name, values in seen.items()
-        if not abs(values.mean() - wanted[name].mean())
-        < limit * math.hypot(values.std() / math.sqrt(n), wanted[name].std() / 1000.0)
-    ]
-
-
-class TestReference:
-    @VARIANTS
-    def test_normals_are_normal_and_independent(self, variant):
-        if not has_library():
-            return
-        rows = np.empty((2**14, reference.BLOCK))
-        reference.load().normals(variant, rows, reference.fresh_streams(1)[0], 1)
-        assert normality_faults(rows) == []
-
-    def test_the_check_of_normals_catches_what_is_wrong(self):
-        rows = np.random.default_rng().standard_normal((2**14, reference.BLOCK))
-        assert normality_faults(1.01 * rows)
-        assert normality_faults(rows + 0.01)
-        assert normality_faults(np.full_like(rows, math.nan))
-        assert normality_faults(np.repeat(rows[:, ::2], 2, axis=1))
-        same_sign = rows.copy()
-        same_sign[1::2] = np.copysign(rows[1::2], rows[::2])
-        assert normality_faults(same_sign) == ["product, rows of a pair"]
-
-    @VARIANTS
-    def test_repeats_go_on_where_the_streams_are(self, variant):
-        if not has_library():
-            return
-        library, streams = reference.load(), reference.fresh_streams(1)[0]
-        again = streams.copy()
-        first, both, last = np.empty((8, 64)), np.empty((16, 64)), np.empty((8, 64))
-        library.normals(variant, both, streams, 1)
-        library.normals(variant, first, again, 1)
-        library.normals(variant, last, again, 1)
-        assert np.array_equal(np.concatenate([first, last]), both)
-        assert np.array_equal(streams, again)
-
-    @VARIANTS
-    @given(
-        st.integers(1, 5).flatmap(lambda half: st.lists(st.floats(-2.0, 2.0), min_size=2 * half, max_size=2 * half)),
-        st.floats(0.7, 2.4),
-    )
-    def test_the_walk_stays_in_its_law_and_accepts_as_often_as_it_should(self, variant, numbers, step):
-        if not has_library():
-            return
-        mean = 3.0 * np.array(numbers)
-        variances = np.exp(numbers[::-1])
-        step *= math.sqrt(variances.mean() / len(mean))
-        assert walk_faults(reference.load(), variant, mean, variances, step) == []
-
-    @VARIANTS
-    def test_a_wrong_target_is_caught(self, variant):
-        if not has_library():
-            return
-        mean, precision = targets.gaussian(10).parameters
-        target = (reference.load(), variant, mean, 1.0 / precision, targets.gaussian(10).step_size)
-        assert walk_faults(*target, told_mean=0.0 * mean)
-        assert walk_faults(*target, told_variances=np.full(10, (1.0 / precision).mean()))
-        assert walk_faults(*target, told_variances=1.3 / precision)
-
-    @VARIANTS
-    def test_the_walk_on_the_mixture(self, variant):
-        if not has_library():
-            return
-        target = targets.mixture()
-        assert mixture_faults(variant, target, target.parameters[0]) == []
-        assert mixture_faults(variant, target, 1.1 * target.parameters[0])
-        assert mixture_faults(variant, target, np.append(target.parameters[0][:-1], [[0.0, 0.0]], axis=0))
-
-    def test_loading_it_leaves_the_arithmetic_of_the_process_alone(self):
-        if has_library():
-            reference.load()
-            assert math.ulp(0.0) * np.float64(1.0) > 0.0
-            assert np.float64(sys.float_info.min) / 2.0 > 0.0
-
-    def test_acceptance_in_one_dimension_is_the_known_closed_form(self):
-        assert exact_acceptance(np.array([4.0]), 3.0) == pytest.approx(2.0 / math.pi * math.atan(2.0 / 1.5), rel=1e-10)
-
-    def test_an_odd_number_of_rows_is_refused(self):
-        if has_library():
-            with pytest.raises(ValueError, match="pairs of rows and got 3 rows; pass an even number"):
-                reference.load().normals("polynomial", np.empty((3, 64)), reference.fresh_streams(1)[0], 1)
-
-    def test_without_gcc_the_figures_are_absent_and_one_sentence_says_so(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("PATH", str(tmp_path))
-        reference.load.cache_clear()
-        with pytest.raises(reference.NoReferenceError, match=r"^gcc was not found on PATH, .*; install gcc"):
-            reference.load()
-        field = reference.field(lambda library, variant: pytest.fail("there is nothing to measure"))
-        assert [contestant.absent for contestant in field.contestants] == ["absent", "absent"]
-        assert len(field.notes) == 1
-        assert machine.describe()["gcc"] == "none"
-
-    def test_a_compiler_that_fails_is_quoted(self, monkeypatch, tmp_path):
-        compiler = tmp_path / "broken"
-        compiler.write_text("#!/bin/sh\necho 'reference.c:1: error: out of luck' >&2\nexit 1\n")
-        compiler.chmod(0o755)
-        monkeypatch.setattr(reference, "_COMPILER", str(compiler))
-        with pytest.raises(reference.NoReferenceError, match=r"could not build the C reference .*out of luck"):
-            reference.Reference()
-
-
 def scalar_faults(walk, *generator, told=1.0):
     """What is off at ALPHA after 64 transitions of the plain loop from exact starts; told other precisions or not."""
     target = targets.gaussian(10)
     mean, precision = target.parameters
     x = target.starts(2**12)
     rates = np.array([walk(one, mean, told * precision, target.step_size, 64, *generator) for one in x]) / 64
-    return law_faults(x, rates, mean, 1.0 / precision, target.step_size)
+    return law_faults(x, rates, mean, 1.0 / precision, exact_acceptance(1.0 / precision, target.step_size))
 
 
 class TestOpponents:
@@ -411,11 +227,43 @@ class TestTableOfMaths:
 
 
 @pytest.mark.parametrize("target", [targets.mixture(), targets.gaussian(10)], ids=lambda one: str(one.energy.dim))
-def test_every_contestant_samples_the_same_target(target):
+def test_every_sampler_has_the_same_target(target):
     x = target.starts(50)
     energies = target.energy.energy(x)
     np.testing.assert_allclose(-target.of_many(x, *target.parameters), energies, rtol=1e-12)
     np.testing.assert_allclose([-target.of_one(np, one, *target.parameters) for one in x], energies, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "case", [cases.rosenbrock(2), cases.rosenbrock(7), cases.mixture(), cases.logistic(), cases.overwritten(5)],
+    ids=lambda one: f"{one.energy.name} {one.energy.dim}",
+)
+def test_gradients_are_of_the_same_energy(case):
+    x = case.points[:20]
+    np.testing.assert_allclose([case.of_one(np, one, *case.parameters) for one in x], case.energy.energy(x), rtol=1e-12)
+
+
+def test_a_fitted_mixture_is_the_same_for_all_theta():
+    case = cases.fitted_mixture()
+    E = case.energy.with_theta(log_width=np.linspace(-0.5, 0.8, 6))
+    x = case.points[:20]
+    np.testing.assert_allclose([case.of_one(np, one, E.theta) for one in x], E.energy(x), rtol=1e-12)
+    assert E.n_params == 24
+
+
+def test_gradients_on_tiles_are_those_of_the_energy(monkeypatch):
+    """In a tile that is as wide as lanes, and in wider ones, with columns that stand for no point."""
+    case = cases.rosenbrock(3)
+    seen = []
+    monkeypatch.setattr(tile_functions, "_gradients_repeatedly", lambda: lambda *given: seen.append(given))
+    for tile_bytes in (1, 2**13):
+        tile_functions.gradients(case.energy, case.points[:1000], tile_bytes)(3)
+    monkeypatch.undo()
+    for grad, packed, x, e, g, n in seen:
+        tile_functions._gradients_repeatedly()(grad, packed, x, e, g, n)
+        np.testing.assert_array_equal(tiles.unpack(g, 1000), case.energy.grad(case.points[:1000]))
+        np.testing.assert_array_equal(e.ravel()[:1000], case.energy.energy(case.points[:1000]))
+    assert seen[0][2].shape[2] == tiles.LANES < seen[1][2].shape[2]
 
 
 class TestCommand:

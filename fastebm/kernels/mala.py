@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from fastebm._compile import Compiled, compiled
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE
 from fastebm.kernels.langevin import Langevin, propose
-from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.lanes.lane import as_lane, count, is_any, load, load_row, store, store_row
 from fastebm.streams import lane_exponentials, load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -62,11 +62,12 @@ def advance(  # type: ignore[no-untyped-def]
         grad(y, packed, e_y, g_y)
         for l in range(0, width, LANES):
             here, there = load_row(e, l), load_row(e_y, l)
-            log_ratio = here - there
+            twice = as_lane(0.0)  # log q(x | y) - log q(y | x), from the step as it was rounded
             for i in range(dim):
-                # log q(x | y) - log q(y | x) of this coordinate, from the step as it was rounded
-                before, middle = load(g, i, l), 0.5 * (load(g, i, l) + load(g_y, i, l))
-                log_ratio += middle * (load(y, i, l) - load(x, i, l) + settings[i] * (before - middle))
+                before, after = load(g, i, l), load(g_y, i, l)
+                step = load(y, i, l) - load(x, i, l)
+                twice += (before + after) * (step + 0.5 * settings[i] * (before - after))
+            log_ratio = here - there + 0.5 * twice
             is_number = (there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
             accepted = (-load_row(exponentials, l) < log_ratio) & is_number & (there < np.inf)
