@@ -5,7 +5,7 @@ Write or choose an energy, then sample it, compute its log Z, fit it to data, sc
 
 from fastebm import _edits, datasets, exact, plots  # noqa: F401 (edits are noticed from here on)
 from fastebm._checks import FastebmWarning
-from fastebm._compile import EnergyCompileError
+from fastebm._faults import EnergyCompileError
 from fastebm.energies import (
     MLP,
     Banana,

@@ -1,4 +1,4 @@
-"""The one door to Numba: its flags, the types of compiled functions, their place on disk, its errors in one sentence.
+"""The one door to Numba: its flags, the types of compiled functions, their place on disk.
 
 Two decorators serve the whole library. `compiled(signature)` marks an entry point that Python calls: it is built on
 first use, never at import, and its machine code is kept on disk. `inlined` marks a helper that only compiled code
@@ -6,14 +6,12 @@ calls. Numba's own disk cache is not used: it keys neither on flags nor on edits
 can come back. Here the file's name is a digest of everything that the machine code depends on.
 """
 
-import builtins
 import contextlib
 import functools
 import hashlib
 import inspect
 import itertools
 import json
-import linecache
 import logging
 import os
 import pickle
@@ -35,8 +33,9 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
-from fastebm import _edits
+from fastebm import _edits, _faults
 from fastebm._checks import warn
+from fastebm._faults import Refusal
 
 logger = logging.getLogger("fastebm")
 
@@ -63,8 +62,6 @@ GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 HVP = types.FunctionType(HVP_SIGNATURE)
 
-NEEDS_ONE_CHAIN = "needs the value of one chain"  # the words of refusals that a loop over chains would not meet
-
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
 # of what users write: an index beyond an array's end raises, at no cost where the compiler sees that there is none
 inlined_checking_indices: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, boundscheck=True, **FLAGS)
@@ -73,21 +70,6 @@ inlined_checking_indices: Callable[[Callable[..., Any]], Any] = numba.njit(force
 def processor_has(feature: str) -> bool:
     """Whether machine code is made for a processor with this feature, by LLVM's name for it."""
     return f"+{feature}" in cpu_target.target_context.codegen()._tm_features.split(",")
-
-
-class EnergyCompileError(TypeError):
-    """The energy's source is not something that can be compiled; the message names the line and the remedy."""
-
-
-class Refusal(NamedTuple):
-    """Why one way of compiling a source does not work.
-
-    `line` is counted from the function's first, None if it is not known; `text` is what stands there.
-    """
-
-    line: int | None
-    text: str
-    reason: str
 
 
 class NotThisWay(Exception):
@@ -172,10 +154,10 @@ class Compiled:
             return self._built(self.make)
         try:
             return self._built_somehow(self.source)
-        except EnergyCompileError:
+        except _faults.EnergyCompileError:
             raise
         except Exception as fault:  # Numba has errors of many kinds, and not all of them are its own
-            raise explain(fault, self.source, self.name) from None
+            raise _faults.explain(fault, self.source, self.name) from None
 
     def _built_somehow(self, source: Callable[..., Any]) -> Any:
         """By the first way that works; with a warning if that is not the fastest."""
@@ -191,8 +173,8 @@ class Compiled:
                 return built
             refusals.append(refusal)
         last = refusals[-1]
-        raise EnergyCompileError(
-            f"{self.name} at {_place(source, last.line, last.text)} {last.reason or 'has no source'}; write "
+        raise _faults.EnergyCompileError(
+            f"{self.name} at {_faults.place(source, last.line, last.text)} {last.reason or 'has no source'}; write "
             "plain scalar code in a file, without hasattr, strings, or integers beyond 64 bits."
         )
 
@@ -204,11 +186,11 @@ class Compiled:
             built = self._built(way.make, kind)
         except NotThisWay as fault:
             line = None if fault.line is None else fault.line - source.__code__.co_firstlineno
-            return None, Refusal(line, _text(source, line), fault.reason or "")
+            return None, Refusal(line, _faults.text_at(source, line), fault.reason or "")
         except errors.NumbaError as fault:
-            line = _line(fault, source)
-            refusal = Refusal(line, _text(source, line), _reason(_plain(fault)))
-            if is_last or not (self.derived_from or NEEDS_ONE_CHAIN in refusal.reason):
+            line = _faults.line_of(fault, source)
+            refusal = Refusal(line, _faults.text_at(source, line), _faults.reason(_faults.plain(fault)))
+            if is_last or not (self.derived_from or _faults.NEEDS_ONE_CHAIN in refusal.reason):
                 raise
         else:
             if way.is_known_right or self.is_right(built):
@@ -229,7 +211,7 @@ class Compiled:
             return
         self.told.add(way.advice)
         warn(
-            f"{self.name} {way.words}, since at {_place(source, refusal.line, refusal.text)} {refusal.reason}; "
+            f"{self.name} {way.words}, since at {_faults.place(source, refusal.line, refusal.text)} {refusal.reason}; "
             f"{way.advice}."
         )
 
@@ -368,82 +350,7 @@ def explained_index_errors(code: Compiled) -> Iterator[None]:
     try:
         yield
     except IndexError:
-        place = "" if code.source is None else f" at {_place(code.source, None)}"
+        place = "" if code.source is None else f" at {_faults.place(code.source, None)}"
         raise IndexError(
             f"{code.name}{place} reads an array beyond its end; check the indices that it makes of x, theta or data."
         ) from None
-
-
-def explain(fault: Exception, function: Callable[..., Any], what: str) -> EnergyCompileError:
-    """Numba's many lines about the user's `function` as one sentence with the file, the line and the usual remedy."""
-    face = what.split()[0]
-    by_hand = f", or pass {face}= written by hand" if face.startswith("grad") else ""
-    return EnergyCompileError(
-        f"{what} cannot be compiled at {_place(function, _line(fault, function))}: {_reason(_plain(fault))}; "
-        "write plain scalar code: loops over x[i], math.* or NumPy's scalar functions, numbers, arrays of numbers, and "
-        f"helper functions of the same kind{by_hand}."
-    )
-
-
-def _plain(fault: Exception) -> str:
-    """Numba's report without colours and without where in Numba it came from."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")[0]
-
-
-def _line(fault: Exception, function: Callable[..., Any]) -> int | None:
-    """The line that the report is about, counted from the function's first; None if the report names none."""
-    code = function.__code__
-    text, _, raised_from = re.sub(r"\x1b\[[0-9;]*m", "", str(fault)).partition(". Raised from ")
-    places = re.findall(r'File "([^"]+)", line (\d+)', text) + re.findall(r"(\S+) \((\d+)\)", text + raised_from)
-    name = os.path.basename(code.co_filename)
-    lines = [int(line) for file, line in places if os.path.basename(file) == name]
-    return lines[0] - code.co_firstlineno if lines else None  # the innermost, perhaps of a helper
-
-
-def _text(function: Callable[..., Any], line: int | None) -> str:
-    """What stands at a line of the function's file, counted from the function's first; nothing if that is not known."""
-    code = function.__code__
-    linecache.checkcache(code.co_filename)
-    return "" if line is None else linecache.getline(code.co_filename, code.co_firstlineno + line).strip()
-
-
-def _place(function: Callable[..., Any], line: int | None, text: str | None = None) -> str:
-    """The file and a line of it, counted from the function's first, and what stands there.
-
-    Where another `text` is wanted, the lines were counted in another layout of the same code: then it is looked for.
-    """
-    code = function.__code__
-    here = _text(function, line)
-    if text is not None and here != text:
-        lines = [one.strip() for one in linecache.getlines(code.co_filename)]
-        found = [n - code.co_firstlineno for n, one in enumerate(lines, start=1) if one == text]
-        line = min(found, key=lambda n: abs(n - (line or 0)), default=None)
-        here = _text(function, line)
-    return f"{code.co_filename}, line {code.co_firstlineno + (line or 0)}" + (f" ({here})" if here else "")
-
-
-def _reason(text: str) -> str:
-    """The one line of Numba's report that tells a user what is wrong."""
-    words = "|".join(word for word in dir(builtins) if word.islower())
-    patterns = (
-        (rf"Untyped global name '({words})'", "{0!r} is not known in compiled code"),
-        (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
-        (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
-        (r"fastebm: ([^\n]+)", "{0}"),
-        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
-        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
-        (r"No implementation of function Function\((\w+)\)[^\n]+\s+>>> <[^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
-        (r"Unknown attribute '(\w+)' of type (?:own )?lanes", "{0!r} takes x as a whole"),
-        (r"Unknown attribute '(\w+)' of type Lane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
-        (r"Unknown attribute '(\w+)' of type Module\(<module '([\w.]+)'", "{1}.{0} is not known in compiled code"),
-        (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\(", "{0!r} does not take these arguments"),
-        (r"Unknown attribute '(\w+)' of type ([^\n]+)", "there is no attribute {0!r} here"),
-        (r"(?:Unsupported|Use of unsupported)[^\n]*", "{all}"),
-        (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '(\w+)", "{2!r} is sometimes {0} and sometimes {1}"),
-    )
-    for pattern, sentence in patterns:
-        if found := re.search(pattern, text):
-            return sentence.format(*found.groups(), all=found.group(0).strip().rstrip("."))
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in said if not line.startswith(("Failed in", "During:", "File ", "- ", "<source"))]
-    return (told or said or ["unknown reason"])[0].rstrip(".")[:200]

@@ -1,4 +1,4 @@
-"""One hypothesis profile for all tests, and one precision of mpmath.
+"""One hypothesis profile for all tests, one precision of mpmath, and what counts compilations.
 
 Seeds are drawn, never pinned: a law has to hold for each of them.
 
@@ -6,9 +6,11 @@ NUMBA_CACHE_DIR is left alone: fastebm names its compiled files by a digest of t
 an edit anywhere compiles anew, nothing stale can come back, and a second run of the tests finds its code on disk.
 """
 
+import logging
 import os
 
 import mpmath
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -20,3 +22,16 @@ settings.register_profile(
 )
 settings.load_profile("fastebm")
 mpmath.mp.dps = 50
+
+
+@pytest.fixture
+def compilations(caplog):
+    """How many functions have been compiled since the last call."""
+    caplog.set_level(logging.INFO, "fastebm")
+
+    def count():
+        n = sum(record.getMessage().startswith("compiling") for record in caplog.records)
+        caplog.clear()
+        return n
+
+    return count

@@ -1,6 +1,5 @@
 """Arrays that a function closes over travel as data: new numbers compile nothing, old ones stay, every kind works."""
 
-import logging
 import types as python_types
 
 import numba
@@ -14,19 +13,6 @@ import fastebm as eb
 from fastebm.energies import closures, sources
 
 X = np.random.default_rng(3).standard_normal((21, 2))
-
-
-@pytest.fixture
-def compilations(caplog):
-    """How many functions have been compiled since the last call."""
-    caplog.set_level(logging.INFO, "fastebm")
-
-    def count():
-        n = sum(record.getMessage().startswith("compiling") for record in caplog.records)
-        caplog.clear()
-        return n
-
-    return count
 
 
 def regression(rows, labels, scale):

@@ -1,7 +1,6 @@
-"""Machine code is made when it is needed, kept where it may be kept, never stale, and its errors are one sentence."""
+"""Machine code is made when it is needed, kept where it may be kept, never stale."""
 
 import errno
-import logging
 import os
 import shutil
 import subprocess
@@ -14,10 +13,9 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from messages import refused
 
 import fastebm
-from fastebm import EnergyCompileError, FastebmWarning, _compile, _edits, energy
+from fastebm import FastebmWarning, _compile, _edits
 from fastebm._compile import Compiled, compiled
 
 NUMBER = numba.float64(numba.float64)
@@ -37,19 +35,6 @@ def folder(tmp_path, monkeypatch):
     """A cache folder of the test's own."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     return tmp_path / "fastebm"
-
-
-@pytest.fixture
-def compilations(caplog):
-    """How many functions have been compiled since the last call."""
-    caplog.set_level(logging.INFO, "fastebm")
-
-    def count():
-        n = sum(record.getMessage().startswith("compiling") for record in caplog.records)
-        caplog.clear()
-        return n
-
-    return count
 
 
 class TestDisk:
@@ -312,63 +297,3 @@ def test_import_is_light(tmp_path):
              "scipy.integrate", "scipy.special", "scipy.stats", "scipy.linalg", "scipy.interpolate"}
     assert not heavy & set(modules.split())
     assert not (tmp_path / "cache").exists()
-
-
-class Thing:
-    pass
-
-
-thing = Thing()
-
-
-def assigns(x):
-    h = np.zeros(1)
-    h[0] = x[0]
-    return h[0]
-
-
-def unknown_method(x):
-    return x.median()
-
-
-def uses_object(x):
-    return x[0] if thing else 0.0
-
-
-def generator(x):
-    return sum(a * a for a in x)
-
-
-def forgets(x):
-    if x[0] < 1e9:
-        return x[0]
-
-
-class TestErrors:
-    @pytest.mark.parametrize(("function", "face", "line", "words"), [
-        (uses_object, "energy", 1, ["'thing'"]),
-        (generator, "energy", 1, ["unsupported"]),
-        (forgets, "energy", 0, ["not one number"]),
-        (assigns, "grad", 2, ["'setitem'", "grad= written by hand"]),
-    ])
-    def test_what_cannot_be_compiled_is_one_sentence_with_its_place(self, function, face, line, words):
-        made = energy(1)(function)
-        line += function.__code__.co_firstlineno
-        with pytest.raises(EnergyCompileError) as caught:
-            getattr(made, face)([0.5])
-        message = str(caught.value)
-        assert all(word in message for word in [*words, function.__name__, __file__]), message
-        assert f"line {line}" in message, message
-        assert "\n" not in message
-        assert len(message.replace(__file__, "")) < 400
-        assert message.endswith(".")
-
-    def test_what_fails_in_plain_python_is_told_before_anything_is_compiled(self, compilations):
-        message = refused(lambda: energy(1)(unknown_method), "unknown_method", __file__, "median",
-                          f"line {unknown_method.__code__.co_firstlineno + 1}", kind=EnergyCompileError)
-        assert "AttributeError" in message
-        assert compilations() == 0
-
-    def test_faults_of_the_library_itself_are_not_blamed_on_a_user(self, folder):
-        with pytest.raises(numba.core.errors.NumbaError):
-            make(lambda x: x.nothing)(1.0)

@@ -16,7 +16,8 @@ from numba import types
 from test_duals import EXPRESSIONS, IN_TABLE, NAMES, OPERATORS, ORACLE_OF, directions
 
 import fastebm as eb
-from fastebm._compile import TILE, Compiled, EnergyCompileError
+from fastebm._compile import TILE, Compiled
+from fastebm._faults import EnergyCompileError
 from fastebm.lanes import (
     language,
     meanings,  # noqa: F401 (registers words of the language)

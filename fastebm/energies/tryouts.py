@@ -12,7 +12,8 @@ import numpy as np
 
 from fastebm import tiles
 from fastebm._checks import FloatArray
-from fastebm._compile import FLAGS, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, EnergyCompileError
+from fastebm._compile import FLAGS, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE
+from fastebm._faults import EnergyCompileError
 from fastebm.energies.scalar_code import ScalarCode
 from fastebm.tiles import LANES
 

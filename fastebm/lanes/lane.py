@@ -21,7 +21,7 @@ from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, overload, register_model
 
-from fastebm._compile import NEEDS_ONE_CHAIN
+from fastebm._faults import NEEDS_ONE_CHAIN
 from fastebm.lanes import language, maths
 from fastebm.lanes.primitives import BINARY, UNARY
 from fastebm.lanes.vectors import Mask, Real, broadcast, like, where

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
-from fastebm._compile import EnergyCompileError
+from fastebm._faults import EnergyCompileError
 from fastebm.energies import Energy
 from fastebm.sampling.starts import starts
 from fastebm.testing.differences import derivative
