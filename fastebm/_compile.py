@@ -19,6 +19,7 @@ import re
 import secrets
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -145,7 +146,7 @@ class Compiled:
         self.told = set() if told is None else told
         self.is_right = is_right
         self.derived_from = derived_from
-        self.text = text or (lambda: inspect.getsource(make()))
+        self.text = text or (lambda: textwrap.dedent(inspect.getsource(make())))
 
     @functools.cached_property
     def pointer(self) -> Any:

@@ -1,12 +1,16 @@
 """Faces that are derived from a function: every way to them gives the same numbers."""
 
+import inspect
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numba
 import numpy as np
 import pytest
+from messages import refused
 
+import fastebm as eb
 from fastebm import tiles
 from fastebm._compile import FLAGS, GRAD_SIGNATURE, GRAD_THETA_SIGNATURE, HVP_SIGNATURE, NotThisWay
 from fastebm.energies import closures, sources
@@ -83,3 +87,74 @@ def test_what_cannot_be_read_backwards_says_why():
     with pytest.raises(NotThisWay) as caught:
         derived(scope["no_source"])[0].adjoint("x")
     assert caught.value.reason is None
+
+
+def wave(x, theta):
+    return math.sin(theta.w * x[0]) * math.exp(x[1]) + x[0] ** 2
+
+
+class TestShow:
+    """The source of what was derived is ordinary Python, and runs as such."""
+
+    def test_the_gradient_runs_as_plain_python(self):
+        E = eb.energy(2, theta={"w": 0.7})(wave)
+        text = E.show("grad")
+        names = {"sin": math.sin, "cos": math.cos, "exp": math.exp, "square": lambda x: x * x}
+        exec(compile(text, "shown", "exec"), names)
+        x, slope = np.array([0.3, -1.2]), np.zeros(2)
+        energy = names["wave_x_bar"](x, SimpleNamespace(w=0.7), None, slope, 1.0)
+        assert energy == pytest.approx(E.energy(x), rel=1e-14)
+        np.testing.assert_allclose(slope, E.grad(x), rtol=1e-14)
+        assert repr(text) == text
+
+    def test_each_face(self):
+        E = eb.energy(2, theta={"w": 0.7})(wave)
+        assert E.show() == inspect.getsource(wave)
+        assert "theta_bar" in E.show("grad_theta")
+        assert E.show("hvp") == E.show("grad")
+        refused(lambda: E.show("hessian"), "face is 'hessian'; choose one of 'energy', 'grad', 'grad_theta', 'hvp'.")
+
+    def test_combinations_show_their_parts(self):
+        E, other = eb.energy(2, theta={"w": 0.7})(wave), eb.Gaussian([0.0, 0.0])
+        assert (2.0 * E).show("grad") == E.show("grad")
+        assert (E + other).show("grad") == f"# wave\n{E.show('grad')}\n\n# Gaussian\n{other.show('grad')}"
+
+    def test_what_is_written_by_hand_is_shown_as_it_was_written(self):
+        assert eb.MLP(2).show("grad").startswith("def ")
+
+    def test_a_source_that_is_not_to_be_had(self):
+        names = {}
+        exec("def f(x):\n    return x[0] ** 2", names)
+        refused(lambda: eb.energy(1)(names["f"]).show("grad"), "grad of f cannot be shown", "source", "in a file.")
+
+    def test_what_cannot_be_read_backwards(self):
+        def stops(x):
+            for i in range(len(x)):
+                if i > 0:
+                    break
+            return x[0]
+
+        refused(lambda: eb.energy(2)(stops).show("grad"), "grad of stops cannot be shown", "(break)", "otherwise.")
+
+
+class TestDirections:
+    E = eb.Gaussian([0.0, 1.0], [[2.0, 0.3], [0.3, 1.0]])
+
+    def test_one_direction_serves_all_points(self):
+        X = np.arange(6.0).reshape(3, 2)
+        rows = self.E.hvp(X, np.tile([1.0, -2.0], (3, 1)))
+        assert np.array_equal(self.E.hvp(X, [1.0, -2.0]), rows)
+        assert np.array_equal(self.E.hvp(X[1], [1.0, -2.0]), rows[1])
+
+    @pytest.mark.parametrize(("V", "words"), [
+        (np.zeros((2, 2)), ("V has 2 rows and X 3", "a direction for every point")),
+        (np.zeros(3), ("V has shape (3,)", "dim=2", "(n, 2) or (2,)")),
+        ("north", ("V has dtype", "real numbers")),
+    ])
+    def test_other_directions_are_refused(self, V, words):
+        refused(lambda: self.E.hvp(np.zeros((3, 2)), V), *words, kind=(ValueError, TypeError))
+
+    def test_no_points(self):
+        assert self.E.hvp(np.zeros((0, 2)), [0.0, 1.0]).shape == (0, 2)
+        assert self.E.hessian(np.zeros((0, 2))).shape == (0, 2, 2)
+        assert self.E.laplacian(np.zeros((0, 2))).shape == (0,)

@@ -1,7 +1,7 @@
 """Energies that users write: a plain scalar Python function, compiled for tiles by a loop over their columns.
 
 The function is copied when the energy is defined, together with the numbers, arrays and helper functions it refers to:
-later changes to them change nothing. Its gradients come from the same source on dual numbers, unless they are given.
+later changes to them change nothing. Its gradients come from the same source, read backwards, unless they are given.
 """
 
 import functools
@@ -38,7 +38,7 @@ def energy(
     dim : dimension of x, at least 1.
     theta : names and initial values (scalars or arrays) of the parameters; None for a function that takes x alone.
     domain : None for all of R^dim, or dim pairs (lower, upper) of walls; the energy is +inf outside.
-    grad : function of the same arguments that returns dE/dx as a sequence of dim numbers; None: from dual numbers.
+    grad : function of the same arguments that returns dE/dx as a sequence of dim numbers; None: it is derived.
     grad_theta : the same for dE/dtheta, n_params numbers in the order of theta.
 
     Returns
