@@ -60,14 +60,12 @@ class Reference:
 
     def normals(self, variant: str, out: NDArray[np.float64], streams: NDArray[np.uint64], n_repeats: int) -> None:
         """Standard normals into out (n_rows, 64), n_rows even, n_repeats times; advances streams (4, 64)."""
-        n_rows = out.shape[0]
-        _check_rows(n_rows)
-        function = self._library[f"normals_{variant}"]
-        function.restype = None
-        function(_place(out), _place(streams), ctypes.c_long(n_rows), ctypes.c_long(n_repeats))
+        _check_rows(len(out))
+        self._call(f"normals_{variant}", out, streams, len(out), n_repeats)
 
-    def random_walk(
+    def gaussian_chains(
         self,
+        kernel: str,
         variant: str,
         positions: NDArray[np.float64],
         streams: NDArray[np.uint64],
@@ -77,39 +75,14 @@ class Reference:
         n_steps: int,
         accepted: NDArray[np.int64],
     ) -> None:
-        """Metropolis transitions of chains at positions (n_blocks, dim, 64), dim even, on a diagonal Gaussian.
+        """Transitions of chains at positions (n_blocks, dim, 64), dim even, on a diagonal Gaussian.
 
+        `kernel` is "random_walk", `step` the proposal's standard deviation, or "langevin", `step` half its variance.
         Changes positions, streams (n_blocks, 4, 64) and accepted (n_blocks, 64), to which it adds, in place.
         """
         n_blocks, dim, _ = positions.shape
         _check_rows(dim)
-        function = self._library[f"random_walk_{variant}"]
-        function.restype = None
-        function(
-            _place(positions), _place(streams), _place(mean), _place(precision), ctypes.c_double(step),
-            ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
-        )
-
-    def langevin(
-        self,
-        variant: str,
-        positions: NDArray[np.float64],
-        streams: NDArray[np.uint64],
-        mean: NDArray[np.float64],
-        precision: NDArray[np.float64],
-        step: float,
-        n_steps: int,
-        accepted: NDArray[np.int64],
-    ) -> None:
-        """The same by the Metropolis-adjusted Langevin algorithm; `step` is eps, half the variance of a proposal."""
-        n_blocks, dim, _ = positions.shape
-        _check_rows(dim)
-        function = self._library[f"langevin_{variant}"]
-        function.restype = None
-        function(
-            _place(positions), _place(streams), _place(mean), _place(precision), ctypes.c_double(step),
-            ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_steps), _place(accepted),
-        )
+        self._call(f"{kernel}_{variant}", positions, streams, mean, precision, step, dim, n_blocks, n_steps, accepted)
 
     def mixture_walk(
         self,
@@ -121,26 +94,28 @@ class Reference:
         n_steps: int,
         accepted: NDArray[np.int64],
     ) -> None:
-        """The same at positions (n_blocks, 2, 64) on equal unit normals around centres (n, 2)."""
-        function = self._library[f"mixture_walk_{variant}"]
-        function.restype = None
-        function(
-            _place(positions), _place(streams), _place(centres), ctypes.c_double(step), ctypes.c_long(len(centres)),
-            ctypes.c_long(len(positions)), ctypes.c_long(n_steps), _place(accepted),
-        )
+        """Random walks at positions (n_blocks, 2, 64) on equal unit normals around centres (n, 2)."""
+        name = f"mixture_walk_{variant}"
+        self._call(name, positions, streams, centres, step, len(centres), len(positions), n_steps, accepted)
 
     def rosenbrock_grad(self, positions: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int) -> None:
         """Gradients of Rosenbrock's valley at positions (n_blocks, dim, 64), n_repeats times."""
         n_blocks, dim, _ = positions.shape
-        function = self._library["rosenbrock_grad"]
-        function.restype = None
-        function(_place(positions), _place(out), ctypes.c_long(dim), ctypes.c_long(n_blocks), ctypes.c_long(n_repeats))
+        self._call("rosenbrock_grad", positions, out, dim, n_blocks, n_repeats)
 
     def elementwise(self, name: str, x: NDArray[np.float64], out: NDArray[np.float64], n_repeats: int) -> None:
         """exp, log, tanh or erf of x (1, n) into out (1, n), or sincos into out (2, n), n_repeats times, by libmvec."""
-        function = self._library[f"{name}_libmvec"]
+        self._call(f"{name}_libmvec", x, out, x.shape[1], n_repeats)
+
+    def _call(self, name: str, *arguments: NDArray[Any] | float) -> None:
+        """Arrays go as their addresses, whole numbers as long, others as double."""
+        function = self._library[name]
         function.restype = None
-        function(_place(x), _place(out), ctypes.c_long(x.shape[1]), ctypes.c_long(n_repeats))
+        function(*(
+            ctypes.c_void_p(one.ctypes.data) if isinstance(one, np.ndarray)
+            else ctypes.c_long(one) if isinstance(one, int) else ctypes.c_double(one)
+            for one in arguments
+        ))
 
 
 @functools.cache
@@ -207,7 +182,3 @@ def _run(command: list[str]) -> None:
 def _check_rows(n_rows: int) -> None:
     if n_rows % 2:
         raise ValueError(f"the C reference makes normals in pairs of rows and got {n_rows} rows; pass an even number.")
-
-
-def _place(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)

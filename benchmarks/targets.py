@@ -61,7 +61,7 @@ def gaussian(dim: int) -> Target:
     def walk(
         library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
     ) -> None:
-        library.random_walk(variant, positions, streams, mean, precision, step, n_steps, accepted)
+        library.gaussian_chains("random_walk", variant, positions, streams, mean, precision, step, n_steps, accepted)
 
     return Target(
         energy, eb.RandomWalk, 2.38 / math.sqrt(dim) * math.sqrt(variances.mean()), starts, walk, (mean, precision),
@@ -79,7 +79,7 @@ def langevin(dim: int) -> Target:
     def walk(
         library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
     ) -> None:
-        library.langevin(variant, positions, streams, mean, precision, step, n_steps, accepted)
+        library.gaussian_chains("langevin", variant, positions, streams, mean, precision, step, n_steps, accepted)
 
     return replace(target, kernel=eb.MALA, step_size=3.0 * dim ** (-1.0 / 3.0), walk=walk)
 

@@ -20,8 +20,8 @@ def walk_faults(library, variant, mean, variances, step, told_mean=None, told_va
     starts = mean + np.sqrt(variances) * np.random.default_rng().standard_normal((n, dim))
     positions = reference.blocks(starts)
     accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
-    library.random_walk(
-        variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
+    library.gaussian_chains(
+        "random_walk", variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
         1.0 / (variances if told_variances is None else told_variances), step, n_steps, accepted,
     )
     return law_faults(
@@ -38,8 +38,8 @@ def langevin_faults(variant, eps, told_mean=None, told_precision=None, told_eps=
     mean, precision = target.parameters
     positions = reference.blocks(target.starts(n))
     accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
-    reference.load().langevin(
-        variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
+    reference.load().gaussian_chains(
+        "langevin", variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
         precision if told_precision is None else told_precision, eps if told_eps is None else told_eps, n_steps,
         accepted,
     )

@@ -149,8 +149,8 @@ class TestHostile:
 
 MUTANTS = {
     "no Hastings term": ("+ 0.5 * twice", "+ 0.0 * twice"),
-    "stale gradient": ("store(g, i, l, np.where(accepted, load(g_y, i, l), load(g, i, l)))", "pass"),
-    "stale energy": ("store_row(e, l, np.where(accepted, there, here))", "store_row(e, l, here)"),
+    "stale gradient": ("move(accepted, l, g, g_y)", "pass"),
+    "stale energy": ("l, e, e_y, y", "l, e, e, y"),
     "half the Hastings term": ("+ 0.5 * twice", "+ 0.25 * twice"),
     "hot": ("< log_ratio)", "< 0.95 * log_ratio)"),
     "everything taken": ("(-load_row(exponentials, l) < log_ratio)", "(there < np.inf)"),

@@ -161,7 +161,7 @@ MUTANTS = {
         "-load_row(exponentials, l) < here - there",
         "math.exp(-load_row(exponentials, l)) - 0.01 < math.exp(here - there)",
     ),
-    "stale energy": ("store_row(e, l, np.where(accepted, there, here))", "store_row(e, l, here)"),
+    "stale energy": ("l, e, e_y, y", "l, e, e, y"),
     "drifting": (
         "load(x, dim - 1, l) + settings[dim - 1] * last", "load(x, dim - 1, l) + settings[dim - 1] * (last + 0.05)"
     ),

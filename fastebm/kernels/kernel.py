@@ -3,10 +3,13 @@
 import abc
 from typing import Any
 
+import numpy as np
 from numba import types
 
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled
+from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, inlined
+from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.tiles import LANES
 
 COUNTS = types.Array(types.int64, 1, "C")
 
@@ -58,3 +61,26 @@ class Kernel(abc.ABC):
     def describe(self) -> dict[str, Any]:
         """The kernel as JSON: its name."""
         return {"type": type(self).__name__}
+
+
+# ---- compiled parts, for columns l to l + LANES of tiles (dim, width) ----
+
+@inlined
+def move(accepted, l, x, y):  # type: ignore[no-untyped-def]
+    """x becomes y where `accepted`."""
+    for i in range(x.shape[0]):
+        store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
+
+
+@inlined
+def note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, row):  # type: ignore[no-untyped-def]
+    """e becomes e_y where `accepted`; counts, and the proposals y that are no numbers; overwrites `row` (width,)."""
+    store_row(e, l, np.where(accepted, load_row(e_y, l), load_row(e, l)))
+    count(n_accepted, l, accepted)
+    if is_any(~is_number):
+        store_row(row, l, np.where(is_number, 1.0, 0.0))
+        for c in range(l, l + LANES):
+            if row[c] == 0.0:
+                n_faults[c] += 1
+                for i in range(y.shape[0]):
+                    fault_x[i, c] = y[i, c]

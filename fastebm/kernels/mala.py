@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm._compile import Compiled, compiled
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE, move, note
 from fastebm.kernels.langevin import Langevin, propose
-from fastebm.lanes.lane import as_lane, count, is_any, load, load_row, store, store_row
+from fastebm.lanes.lane import as_lane, load, load_row, store_row
 from fastebm.streams import lane_exponentials, load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -71,15 +71,6 @@ def advance(  # type: ignore[no-untyped-def]
             is_number = (there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
             accepted = (-load_row(exponentials, l) < log_ratio) & is_number & (there < np.inf)
-            store_row(e, l, np.where(accepted, there, here))
-            count(n_accepted, l, accepted)
-            for i in range(dim):
-                store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
-                store(g, i, l, np.where(accepted, load(g_y, i, l), load(g, i, l)))
-            if is_any(~is_number):
-                store_row(exponentials, l, np.where(is_number, 1.0, 0.0))
-                for c in range(l, l + LANES):
-                    if exponentials[c] == 0.0:
-                        n_faults[c] += 1
-                        for i in range(dim):
-                            fault_x[i, c] = y[i, c]
+            note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, exponentials)
+            move(accepted, l, x, y)
+            move(accepted, l, g, g_y)

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm._compile import Compiled, compiled
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel
-from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, move, note
+from fastebm.lanes.lane import load, load_row, store, store_row
 from fastebm.streams import lane_exponentials, lane_normals, load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -81,13 +81,5 @@ def advance(  # type: ignore[no-untyped-def]
             is_number = there > -np.inf
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
             accepted = (-load_row(exponentials, l) < here - there) & is_number
-            store_row(e, l, np.where(accepted, there, here))
-            count(n_accepted, l, accepted)
-            for i in range(dim):
-                store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
-            if is_any(~is_number):
-                for c in range(l, l + LANES):
-                    if not e_y[c] > -np.inf:
-                        n_faults[c] += 1
-                        for i in range(dim):
-                            fault_x[i, c] = y[i, c]
+            note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, exponentials)
+            move(accepted, l, x, y)

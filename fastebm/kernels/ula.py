@@ -1,12 +1,11 @@
 """The unadjusted Langevin algorithm: every proposal is taken, and the law is right but for the step size."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm._compile import Compiled, compiled
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE, move, note
 from fastebm.kernels.langevin import Langevin, propose
-from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.lanes.lane import load, load_row
 from fastebm.streams import load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -55,26 +54,16 @@ def advance(  # type: ignore[no-untyped-def]
     """
     dim, width = x.shape
     y, g_y = scratch[:dim], scratch[dim : 2 * dim]
-    e_y, is_fine = scratch[2 * dim], scratch[2 * dim + 1]
+    e_y = scratch[2 * dim]
     for _ in range(n_transitions):
         for l in range(0, width, LANES):
             store_streams(streams, l, propose(x, g, settings, load_streams(streams, l), y, l))
         grad(y, packed, e_y, g_y)
         for l in range(0, width, LANES):
-            here, there = load_row(e, l), load_row(e_y, l)
-            nothing = 0.0 * there
+            nothing = 0.0 * load_row(e_y, l)
             for i in range(dim):
                 nothing += 0.0 * load(g_y, i, l)
             accepted = nothing == 0.0  # nan if anything was infinite or nan
-            store_row(e, l, np.where(accepted, there, here))
-            count(n_accepted, l, accepted)
-            for i in range(dim):
-                store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
-                store(g, i, l, np.where(accepted, load(g_y, i, l), load(g, i, l)))
-            if is_any(~accepted):
-                store_row(is_fine, l, np.where(accepted, 1.0, 0.0))
-                for c in range(l, l + LANES):
-                    if is_fine[c] == 0.0:
-                        n_faults[c] += 1
-                        for i in range(dim):
-                            fault_x[i, c] = y[i, c]
+            note(accepted, accepted, l, e, e_y, y, n_accepted, n_faults, fault_x, scratch[2 * dim + 1])
+            move(accepted, l, x, y)
+            move(accepted, l, g, g_y)
