@@ -84,7 +84,7 @@ class TestLaw:
     @pytest.mark.parametrize(("old", "new"), [
         ("grad(y, packed, e_y, g_y)", "grad(y, packed, e_y, g_y)\n        g_y *= 1.03"),
         ("move(accepted, l, g, g_y)", "pass"),
-        ("load(y, i, l), load(x, i, l)))", "load(y, i, l) + 0.02, load(x, i, l)))"),
+        ("grad(y, packed, e_y, g_y)", "y += 0.02\n        grad(y, packed, e_y, g_y)"),
     ], ids=["slope x 1.03", "stale gradient", "drift"])
     def test_broken_kernels_are_caught(self, old, new):
         eps = 0.5
