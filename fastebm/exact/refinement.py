@@ -100,11 +100,11 @@ class Refinement:
         each can be small by chance; and error goes as a power of the step, the one seen over the three lattices.
         """
         all_steps, coarseness = np.array(self.all_steps[-3:]), np.array(self.coarseness[-3:])
-        exponential = (coarseness ** (2.0 * all_steps / self.steps)).max(axis=0)
         with np.errstate(all="ignore"):
+            exponential = (coarseness ** (2.0 * all_steps / self.steps)).max(axis=0)
             power = np.log(coarseness[0] / coarseness[-1]) / np.log(all_steps[0] / self.steps)
             algebraic = np.nan_to_num(coarseness[-1] * 0.5**power)  # a step that stands still has no power
-        return float(np.maximum(exponential, algebraic).sum())
+            return float(np.maximum(exponential, algebraic).sum())  # infinite before the density is resolved
 
     def is_smooth(self) -> bool:
         """Whether log Z converges as for a smooth density: half the step, twice the digits."""
