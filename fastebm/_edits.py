@@ -16,7 +16,7 @@ def sources() -> list[Path]:
 
 def _stamps() -> dict[str, tuple[int, ...]]:
     """What tells an edit, by file: time stamps can be set back, but the time of that is a stamp too."""
-    stamps = {}
+    stamps: dict[str, tuple[int, ...]] = {}
     for folder, _, names in os.walk(FOLDER):
         for name in names:
             if name.endswith(".py"):

@@ -224,11 +224,10 @@ def with_theta(function):
 @given(points)
 @settings(max_examples=15)
 def test_what_is_handled(function, x):
-    near = [function(x + 3e-4 * side * axis) for axis in np.eye(3) for side in (-1, 1)]
     energy, bar = with_theta(function)(x)
     np.testing.assert_allclose(energy, function(x), rtol=1e-14, atol=1e-14)
     wanted = differences(function, x)
-    if function is chosen and np.ptp(near) > 0.01 * (1.0 + abs(wanted).max()):
+    if function is chosen and min(abs(x[0]), abs(x[0] - 0.3), abs(x[1]), abs(x[2] - 1.0)) < 1e-3:
         return  # across a jump
     if function is bounded and min(abs(abs(x[0]) - 0.5), *abs(x - x[[1, 2, 0]])) < 1e-3:
         return  # across a kink

@@ -1,10 +1,14 @@
 """What the way back has to know before it is taken: which values an iteration keeps, and what can be dropped."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fastebm.adjoint.lines import names
+from fastebm.adjoint.rules import DEAR
 from fastebm.adjoint.statements import Block, Count, For, If, Let, Load, Operand, Room, Statement, Store
+
+_LONGEST_TAPE = 64  # iterations
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Plan:
     undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
     lengths : of the ranges from 0 that loops run through, by the name of their variable.
     late : ids of the loops whose sums are made on the way back; see `totals`.
+    dear : where loops keep what is dear to compute again, by the id of the statement that makes it.
     chosen : names that `where` may drop. Their derivative is 0 then, and times any slope, nan too, it has to stay 0.
     larger : names that max or min may drop. For the sake of speed only times slopes that may be infinite by themselves.
     """
@@ -51,6 +56,7 @@ class Plan:
     undone: dict[int, str] = field(default_factory=dict)
     lengths: dict[str, str] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
+    dear: dict[int, str] = field(default_factory=dict)
     chosen: set[str] = field(default_factory=set)
     larger: set[str] = field(default_factory=set)
 
@@ -104,6 +110,14 @@ def _kept(one: For | If, blocks: list[Block], seen: frozenset[str], sizes: dict[
         else:
             cells += [Cell(f"{array}_tape_{number}_{k}", array, index) for k, index in enumerate(indices)]
     return Kept(tuple(cells), tuple(wholes), frozenset(written - read))
+
+
+def dear(loop: For) -> dict[int, str]:
+    """The places for the dear values of a short loop, none for a long one, whose tapes would not stay in the cache."""
+    if not re.fullmatch(r"[\d\s+*-]+", count(loop)) or eval(count(loop)) > _LONGEST_TAPE:
+        return {}
+    lets = (one for one in loop.body.statements if isinstance(one, Let) and one.is_active and one.operation in DEAR)
+    return {id(one): f"{one.name}_tape[{counter(loop)}]" for one in lets}
 
 
 def counter(one: For) -> str:

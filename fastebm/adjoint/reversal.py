@@ -1,9 +1,9 @@
 """Statements forwards and backwards: the lines that compute a derivative by reverse accumulation.
 
 What a block computes is done again where it is read backwards, from the values that its loop carried at the start of
-the iteration. So only these are stored, and of arrays the elements that an iteration changes; sums that nobody reads
-need no storage at all. Lines that turn out to be idle are left out afterwards (`lines.needed`). A loop that only adds
-up what the result needs runs backwards only.
+the iteration. So only these are stored, of arrays the elements that an iteration changes, and in short loops what takes
+long to compute; sums that nobody reads need no storage at all. Lines that turn out to be idle are left out afterwards
+(`lines.needed`). A loop that only adds up what the result needs runs backwards only.
 
 References
 ----------
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fastebm.adjoint import rules, totals
 from fastebm.adjoint.lines import Code, Fork, Line, Loop, Until, every_line, names, needed, renamed
-from fastebm.adjoint.plans import Kept, Plan, count, counter, plan_of, stored, used_inside
-from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, Operand, Room, Store
+from fastebm.adjoint.plans import Kept, Plan, count, counter, dear, plan_of, stored, used_inside
+from fastebm.adjoint.statements import Block, Carry, Count, For, If, Let, Load, Operand, Room, Statement, Store
 
 
 def reversed_lines(
@@ -32,27 +32,30 @@ def reversed_lines(
     gives_result : whether they also let `energy` be the result.
     """
     plan = plan_of(block)
-    parts = [(one, [*_forward(Block([one]), plan)]) for one in block.statements]
-    forward = [line for _, part in parts for line in part]
-    lines = needed([*forward, *_backward(block, plan, result, seed, shapes)], outputs)[0]
-    if not gives_result:
-        return lines
-    used = {id(line) for line in every_line(lines)}
-    plan.late = {
-        id(one) for one, part in parts
-        if isinstance(one, For) and totals.only_adds(one) and not _is_used(_without_counting(part), used)
+    loops = {id(one): one for one in block.statements if isinstance(one, For)}
+    forward = [[*_forward(Block([one]), plan)] for one in block.statements]
+    backward = _backward(block, plan, result, seed, shapes)
+    used = {id(line) for line in every_line(needed([*_joined(forward), *backward], outputs)[0])}
+    twice = {
+        id(one) for one, part in zip(block.statements, forward, strict=True)
+        if id(one) in loops and _is_used(_without_counting(part), used)
     }
-    late = totals.behind(block, plan.late)
-    others = [one for one in late if id(one) not in plan.late]
-    is_alive = any(_is_used(part, used) for one, part in parts if one in others)
-    if is_alive or not all(isinstance(one, Let) for one in others):
-        plan.late = set()
-    if not plan.late:
-        backward = _backward(block, plan, result, seed, shapes)
-        return needed([*forward, Line("energy", result.text), *backward], outputs | {"energy"})[0]
+    late: list[Statement] = []
+    if gives_result:
+        plan.late = {key for key, loop in loops.items() if totals.only_adds(loop) and key not in twice}
+        late = totals.behind(block, plan.late)
+        others = [one for one in late if id(one) not in plan.late]
+        is_alive = any(
+            _is_used(part, used) for one, part in zip(block.statements, forward, strict=True) if one in others
+        )
+        if is_alive or not all(isinstance(one, Let) for one in others):
+            plan.late, late = set(), []
+        twice = loops.keys() - plan.late
+    for key in twice:
+        plan.dear |= dear(loops[key])
     first: list[Code] = []
     last: list[Line] = []
-    for one, part in parts:
+    for one in block.statements:
         if isinstance(one, For) and id(one) in plan.late:
             first += _counting(one)
             last += (
@@ -61,8 +64,10 @@ def reversed_lines(
         elif isinstance(one, Let) and one in late:
             last.append(Line(one.name, one.text))
         else:
-            first += part
-    last.append(Line("energy", result.text))
+            first += _forward(Block([one]), plan)
+    if not gives_result:
+        return needed([*first, *_backward(block, plan, result, seed, shapes)], outputs)[0]
+    (last if late else first).append(Line("energy", result.text))
     backward = _backward(block, plan, result, seed, shapes)
     first += _saved(last, backward, {carry.name for one in late if isinstance(one, For) for carry in one.carries})
     return needed([*first, *backward, *last], outputs | {"energy"})[0]
@@ -86,6 +91,10 @@ def _backward(
     return backward.lines
 
 
+def _joined(parts: list[list[Code]]) -> list[Code]:
+    return [line for part in parts for line in part]
+
+
 def _without_counting(part: list[Code]) -> list[Code]:
     return [one for one in part if isinstance(one, Loop)]
 
@@ -97,11 +106,19 @@ def _is_used(part: list[Code], used: set[int]) -> bool:
 # ---- forwards ----
 
 
-def _forward(block: Block, plan: Plan, unread: frozenset[str] = frozenset()) -> Iterator[Code]:
-    """The statements as they were, with what the way back wants to know; without stores into `unread` arrays."""
+def _forward(
+    block: Block, plan: Plan, unread: frozenset[str] = frozenset(), *, is_again: bool = False
+) -> Iterator[Code]:
+    """The statements as they were, with what the way back wants to know; without stores into `unread` arrays.
+
+    `is_again` if they are on the way back, where dear values are there already.
+    """
     for one in block.statements:
         if isinstance(one, Let):
-            yield Line(one.name, one.text)
+            place = plan.dear.get(id(one), "")
+            yield Line(one.name, place if place and is_again else one.text)
+            if place and not is_again:
+                yield Line(place, one.name, array=f"{one.name}_tape")
         elif isinstance(one, Load):
             yield Line(one.name, _place(one.array, one.index))
         elif isinstance(one, Room):
@@ -145,6 +162,9 @@ def _forward_loop(one: For, plan: Plan, unread: frozenset[str]) -> Iterator[Code
         yield _room(whole.tape, f"({count(one)}) * ({whole.size})")
         place = f"{whole.tape}[{n} * ({whole.size}) + place]"
         body.append(Loop("place", f"range({whole.size})", [Line(place, f"{whole.array}[place]", array=whole.tape)]))
+    for each in one.body.statements:
+        if isinstance(each, Let) and id(each) in plan.dear:
+            yield _room(f"{each.name}_tape", count(one))
     body += _forward(one.body, plan, unread)
     body += _moves(one.carries)
     yield Loop(n, f"range({count(one)})", body)
@@ -301,7 +321,7 @@ class _Backward:
         else:
             inner.lines += [Line(carry.name, f"{carry.name}_before[{n}]") for carry in one.carries]
         inner.lines += _restored(kept, n)
-        inner.lines += _forward(one.body, self.plan, kept.unread)
+        inner.lines += _forward(one.body, self.plan, kept.unread, is_again=True)
         if id(one) in self.plan.late:
             inner.lines += _moves(one.carries)
         for carry in carries:

@@ -18,6 +18,11 @@ STEEP = {  # operations whose slope is infinite at finite operands
     "/", "**", "log", "log1p", "log2", "log10", "sqrt", "tan", "asin", "acos", "atan2", "hypot", "lgamma",
 }
 
+# operations that take longer than to keep their results and to read them again
+DEAR = (UNARY.keys() | BINARY.keys()) - {
+    "abs", "sqrt", "square", "floor", "ceil", "sign", "copysign", "min", "max", "minimum", "maximum",
+}
+
 
 def damped(bar: float, slope: float) -> float:
     """bar * slope, and 0 where bar is: of what a choice has dropped nothing remains, even if its slope is infinite."""
