@@ -162,6 +162,16 @@ def _overload_unary(operation: Any, derivative: Any) -> None:
     overload(operation, strict=False)(implement)
 
 
+def _overload_of_many(operation: Any) -> None:
+    """max and min of three to five numbers, two by two, as on lanes."""
+    of_many = {
+        3: lambda a, b, c: operation(operation(a, b), c),
+        4: lambda a, b, c, d: operation(operation(operation(a, b), c), d),
+        5: lambda a, b, c, d, e: operation(operation(operation(operation(a, b), c), d), e),
+    }
+    overload(operation, strict=False)(lambda *terms: of_many.get(len(terms)) if DUAL in terms else None)
+
+
 def _binary_rule(operation: Any, first: Any, second: Any) -> Callable[[Any, Any], Any]:
     def rule(a: Any, b: Any) -> Any:
         u, v = value_of(a), value_of(b)
@@ -247,6 +257,8 @@ def _register() -> None:
         first, second = (inlined(function_of(text, "a", "b", "y")) for text in (binary.first, binary.second))
         for operation in binary.callables:
             _overload_binary(operation, _binary_rule(operation, first, second))
+    for operation in (max, min):
+        _overload_of_many(operation)
 
 
 _register()
