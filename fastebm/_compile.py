@@ -190,10 +190,10 @@ class Compiled:
                     self._tell(way, refusals[0], source)
                 return built
             refusals.append(refusal)
-        last = refusals[-1]
+        line, words, reason = refusals[-1]
         raise EnergyCompileError(
-            f"{self.name} at {_place(source, last.line, last.text)} {last.reason or 'has no source'}; write "
-            "plain scalar code in a file, without hasattr, strings, or integers beyond 64 bits."
+            f"{self.name} at {_place(source, line, words)} cannot be had, since {reason or 'there is no source'}; "
+            "write plain loops and assignments in a file, without hasattr, strings, or integers beyond 64 bits."
         )
 
     def _tried(
@@ -214,7 +214,7 @@ class Compiled:
             if way.is_known_right or self.is_right(built):
                 return built, None
             refusal = Refusal(None, "", (
-                "gives other numbers compiled than as plain Python" if is_last
+                "compiled it gives other numbers than as plain Python" if is_last
                 else "something has another meaning in compiled code" if self.derived_from
                 else "something has another meaning for many chains at a time than for one"
             ))
@@ -430,6 +430,7 @@ def _reason(text: str) -> str:
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"fastebm: ([^\n]+)", "{0}"),
+        (r">>> setitem\(readonly array", "data or parameters are changed, where eb.zeros(n, like=x) makes an array"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
         (r"No implementation of function Function\((\w+)\)[^\n]+\s+>>> <[^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
@@ -444,6 +445,6 @@ def _reason(text: str) -> str:
     for pattern, sentence in patterns:
         if found := re.search(pattern, text):
             return sentence.format(*found.groups(), all=found.group(0).strip().rstrip("."))
-    said = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line.strip() for line in text.splitlines() if line.strip()] or ["something is not known in compiled code"]
     told = [line for line in said if not line.startswith(("Failed in", "During:", "File ", "- ", "<source"))]
-    return (told or said or ["unknown reason"])[0].rstrip(".")[:200]
+    return (told or said)[0].rstrip(".")[:200]

@@ -228,8 +228,8 @@ def test_what_is_handled(function, x):
     energy, bar = with_theta(function)(x)
     np.testing.assert_allclose(energy, function(x), rtol=1e-14, atol=1e-14)
     wanted = differences(function, x)
-    if function is chosen and np.ptp(near) > 0.01 * (1.0 + abs(wanted).max()):
-        return  # across a jump
+    if function is chosen and (np.ptp(near) > 0.01 * (1.0 + abs(wanted).max()) or abs(x[2] - 1.0) < 1e-3):
+        return  # across a jump or a kink
     if function is bounded and min(abs(abs(x[0]) - 0.5), *abs(x - x[[1, 2, 0]])) < 1e-3:
         return  # across a kink
     np.testing.assert_allclose(bar, wanted, rtol=1e-7, atol=1e-7 * (1.0 + abs(wanted).max()))

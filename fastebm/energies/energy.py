@@ -145,7 +145,7 @@ class Energy(abc.ABC):
         EnergyCompileError : the energy's source is not to be had, or has what cannot be read backwards.
         """
         points, is_single = _checks.points(X, self.dim)
-        directions = _checks.points(V, self.dim)[0]
+        directions = _checks.points(V, self.dim, "V")[0]
         if len(directions) not in (1, len(points)):
             raise ValueError(f"V has {len(directions)} rows and X {len(points)}; pass a direction for every point.")
         everywhere = np.broadcast_to(directions, points.shape).copy()  # compiled code takes no read-only views
@@ -234,7 +234,11 @@ class Energy(abc.ABC):
             return Source(getattr(self.program, face).text())
         except NotThisWay as fault:
             reason = fault.reason or "its source is not to be had"
-            raise ValueError(f"{face} of {self.name} cannot be shown, since {reason}; write it in a file.") from None
+            place = "" if fault.line is None else f" at line {fault.line}"
+            raise ValueError(
+                f"{face} of {self.name} cannot be shown, since {reason}{place}; "
+                "write plain loops, conditions and assignments in a file."
+            ) from None
 
     def save(self, path: Any) -> None:
         """Write this energy to `path`, atomically; `fastebm.load` reads it."""
