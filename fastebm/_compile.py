@@ -173,10 +173,11 @@ class Compiled:
                     self._tell(way, refusals[0], source)
                 return built
             refusals.append(refusal)
-        last = refusals[-1]
+        line, words, reason = refusals[-1]
         raise _faults.EnergyCompileError(
-            f"{self.name} at {_faults.place(source, last.line, last.text)} {last.reason or 'has no source'}; write "
-            "plain scalar code in a file, without hasattr, strings, or integers beyond 64 bits."
+            f"{self.name} at {_faults.place(source, line, words)} cannot be had, since "
+            f"{reason or 'there is no source'}; "
+            "write plain loops and assignments in a file, without hasattr, strings, or integers beyond 64 bits."
         )
 
     def _tried(
@@ -197,7 +198,7 @@ class Compiled:
             if way.is_known_right or self.is_right(built):
                 return built, None
             refusal = Refusal(None, "", (
-                "gives other numbers compiled than as plain Python" if is_last
+                "compiled it gives other numbers than as plain Python" if is_last
                 else "something has another meaning in compiled code" if self.derived_from
                 else "something has another meaning for many chains at a time than for one"
             ))

@@ -81,6 +81,7 @@ def reason(text: str) -> str:
         (r"Untyped global name '(\w+)'", "the name {0!r} is not defined, or not a number, an array or a function"),
         (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
         (r"fastebm: ([^\n]+)", "{0}"),
+        (r">>> setitem\(readonly array", "data or parameters are changed, where eb.zeros(n, like=x) makes an array"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*lanes", "{0!r} takes x as a whole"),
         (r"No implementation of function [^\n]+\s+>>> ([\w.]+)\([^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
         (r"No implementation of function Function\((\w+)\)[^\n]+\s+>>> <[^\n]*\bLane", f"{{0!r}} {NEEDS_ONE_CHAIN}"),
@@ -95,6 +96,6 @@ def reason(text: str) -> str:
     for pattern, sentence in patterns:
         if found := re.search(pattern, text):
             return sentence.format(*found.groups(), all=found.group(0).strip().rstrip("."))
-    said = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line.strip() for line in text.splitlines() if line.strip()] or ["something is not known in compiled code"]
     told = [line for line in said if not line.startswith(("Failed in", "During:", "File ", "- ", "<source"))]
-    return (told or said or ["unknown reason"])[0].rstrip(".")[:200]
+    return (told or said)[0].rstrip(".")[:200]

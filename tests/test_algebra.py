@@ -221,6 +221,9 @@ def test_one_direction_for_all_points_or_one_each():
     E, X, v = well(0, 2), points(0, 2), np.array([0.5, -2.0])
     assert same(E.hvp(X, v), E.hvp(X, np.tile(v, (5, 1))))
     assert same(E.hvp(X, np.asfortranarray(np.tile(v, (5, 1)))), E.hvp(X, v))
+    for wrong in (np.ones((5, 3)), np.ones((4, 2)), np.ones(3), "up"):
+        with pytest.raises((ValueError, TypeError), match=r"^V has .*pass .*"):
+            E.hvp(X, wrong)
 
 
 @pytest.mark.parametrize("combine", [

@@ -86,6 +86,20 @@ def test_compiled_gradients_are_compared_with_differences():
     assert not tryout.grad_agrees(fails, packed, code)
 
 
+def test_the_energy_that_comes_with_a_gradient_is_compared_too():
+    tryout, code, packed = tried(quartic)
+    assert not tryout.grad_agrees(compiled_like(lambda x: 1.001 * quartic(x), right), packed, code)
+
+
+def test_the_gradient_that_comes_with_second_derivatives_is_compared():
+    tryout, code, packed = tried(quartic)
+    for slope, is_right in ((right, True), (lambda x: 1.01 * np.array(right(x)), False)):
+        def face(x, v, packed, g, h, slope=slope):
+            compiled_like(quartic, slope)(x, packed, np.empty(x.shape[1]), g)
+
+        assert tryout.hvp_agrees(face, packed, code) == is_right
+
+
 def test_kinks_at_a_probe_are_settled_by_duals():
     """Differences across a kink contradict every gradient; duals know the documented side."""
     kinks = np.random.default_rng(0).standard_normal(3)  # where the first probe stands

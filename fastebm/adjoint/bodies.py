@@ -5,7 +5,7 @@ What the language has no words for is refused by its line with `CannotReverse`; 
 
 import ast
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -16,6 +16,23 @@ from fastebm.adjoint.statements import Block, Carry, Count, For, If, Merge, Oper
 from fastebm.adjoint.syntax import CannotReverse, Function, assigned, name_of, without_continue, without_early_return
 
 _MOST_CALLS = 40  # functions that call functions; more is one that calls itself
+
+
+class _Names(Mapping[str, "Value | None"]):
+    """What a local function sees of the functions around it, as it stands when it is called."""
+
+    def __init__(self, around: Expressions) -> None:
+        self.around = around
+
+    def __getitem__(self, name: str) -> Value | None:
+        env = self.around.env
+        return env[name] if name in env else self.around.function.enclosing[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.around.function.enclosing, **self.around.env})
+
+    def __len__(self) -> int:
+        return len({*self})
 
 
 class Body(Expressions):
@@ -84,7 +101,10 @@ class Body(Expressions):
 
     def augmented(self, node: ast.AugAssign) -> None:
         sign = sign_of(node.op, node.target)
+        n_stores = self.scopes.n_stores
         more = self.number(self.value(node.value), node)
+        if isinstance(node.target, ast.Subscript) and self.scopes.n_stores > n_stores:
+            raise CannotReverse("an element that is read before a function changes arrays", node.lineno)
         if isinstance(node.target, ast.Subscript) and sign in "+-":
             if sign == "-":
                 more = self.operation("less", "-", (more,))
@@ -108,7 +128,7 @@ class Body(Expressions):
         body = (ast.copy_location(ast.Return(node.body), node),) if isinstance(node, ast.Lambda) else tuple(node.body)
         return Function(
             getattr(node, "name", "lambda"), tuple(one.arg for one in [*arguments.posonlyargs, *arguments.args]), body,
-            self.function.namespace, tuple(self.value(one) for one in arguments.defaults), self.env,
+            self.function.namespace, tuple(self.value(one) for one in arguments.defaults), _Names(self),
             self.function.depth,
         )
 
@@ -129,7 +149,7 @@ class Body(Expressions):
         returned: list[Value | None] = []
         for branch in (then, otherwise):
             self.env = dict(before)
-            with self.scopes.inner() as block:
+            with self.scopes.inner(is_certain=False) as block:
                 returned.append(branch())
                 blocks.append(block)
                 ends.append(self.env)
@@ -157,6 +177,7 @@ class Body(Expressions):
             self.scopes.fresh(name), Operand(one.text, one.is_active), Operand(other.text, other.is_active)
         )
         merges.append(merge)
+        self.scopes.note(merge.name, is_fractional=any(map(self.scopes.is_fractional, (one.text, other.text))))
         return Scalar(merge.name, merge.is_active)
 
     def loop(self, node: ast.For) -> None:
@@ -176,9 +197,12 @@ class Body(Expressions):
         if kind is None and isinstance(values[0], tuple):
             for value in values[0]:
                 self.assign(node.target, value)
-                self.run(body)
+                if self.run(body) is not None:
+                    raise CannotReverse("a return in a loop", node.lineno)
             return
         arrays = [one for one in values if isinstance(one, Array)]
+        if isinstance(source, ast.Call) and source.keywords:
+            raise CannotReverse("a keyword argument here", node.lineno)
         if not arrays or len(arrays) < len(values) or (kind is enumerate and len(arrays) > 1):
             raise CannotReverse("what this loop runs over", node.lineno)
         lengths = sorted({one.sizes[len(one.indices)] for one in arrays})
@@ -204,7 +228,7 @@ class Body(Expressions):
             tests.append(self.text(self.value(node.test), node.test))
             sizes.append(len(block.statements))
 
-        block, carries = self.repeated(body, assigned(body), start, node)
+        block, carries = self.repeated(body, assigned(body), start, node, is_certain=False)
         if stored(block) & loaded(block):
             raise CannotReverse("while, with an array that changes and is read", node.lineno)
         times = self.scopes.fresh("n_times")
@@ -218,17 +242,18 @@ class Body(Expressions):
     ) -> None:
         """A loop over indices, which begins every iteration with start(index)."""
         variable = self.scopes.fresh(hint)
+        is_certain = self.scopes.runs_through(variable, bounds)
 
         def begin(_block: Block) -> None:
             with self.scopes.inside(variable):
                 start(variable)
 
-        block, carries = self.repeated(body, assigned(body) | more, begin, node, variable)
+        block, carries = self.repeated(body, assigned(body) | more, begin, node, variable, is_certain=is_certain)
         self.scopes.emit(For(variable, bounds, block, carries))
 
     def repeated(
         self, body: list[ast.stmt], changed: set[str], start: Callable[[Block], None], node: ast.For | ast.While,
-        *variables: str,
+        *variables: str, is_certain: bool,
     ) -> tuple[Block, tuple[Carry, ...]]:
         """A loop's body and what it carries, which is active if it is so after any iteration."""
         if any(isinstance(one, ast.Break) for statement in body for one in ast.walk(statement)):
@@ -236,25 +261,30 @@ class Body(Expressions):
         before = dict(self.env)
         names = changed & {key for key, value in before.items() if value is not None}
         active = {name for name in names if _is_active(before[name])}
-        while True:  # until nothing more turns out to be active
+        while True:  # until nothing more turns out to be active, or to start whole and not to stay so
             self.env = dict(before)
             carried = {}
             for name in sorted(names):
-                if isinstance(before[name], Scalar):
+                if isinstance(first := before[name], Scalar):
                     carried[name] = self.scopes.fresh(name)
+                    self.scopes.note(carried[name], is_fractional=self.scopes.is_fractional(first.text))
                     self.env[name] = Scalar(carried[name], name in active)
                 else:
                     self.env[name] = None  # an array or the like: the body has to make it anew
             after = {name: value for name, value in self.env.items() if name in before}
-            with self.scopes.inner() as block, self.scopes.inside(*variables, *carried.values()):
+            with self.scopes.inner(is_certain=is_certain) as block, self.scopes.inside(*variables, *carried.values()):
                 start(block)
                 if self.run(body) is not None:
                     raise CannotReverse("a return in a loop", node.lineno)
             ends = {name: self.env[name] for name in carried}
             newly = {name for name in carried if _is_active(ends[name])} - active
-            if not newly:
-                break
             active |= newly
+            parted = [name for name in carried if name not in active and self.is_parted(before[name], ends[name])]
+            if not newly and not parted:
+                break
+            for name in parted:  # what is kept of such a number is a list of doubles then
+                text = cast(Scalar, before[name]).text
+                before[name] = Scalar(f"{text}.0" if text.isdigit() else f"float({text})")
         carries = []
         for name, fresh in carried.items():
             first, end = before[name], ends[name]
@@ -266,6 +296,13 @@ class Body(Expressions):
                 after[name] = None
         self.env = after
         return block, tuple(carries)
+
+    def is_parted(self, first: Value | None, end: Value | None) -> bool:
+        """Whether a number is whole before a loop and a double after an iteration."""
+        return (
+            isinstance(first, Scalar) and isinstance(end, Scalar)
+            and self.scopes.is_fractional(end.text) and not self.scopes.is_fractional(first.text)
+        )
 
     def inlined(
         self, function: Function, arguments: Sequence[Value], keywords: Mapping[str, Value], node: ast.Call

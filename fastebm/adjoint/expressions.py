@@ -13,7 +13,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Thing, Value, literal
-from fastebm.adjoint.statements import Room
+from fastebm.adjoint.statements import Let, Room
 from fastebm.adjoint.syntax import CannotReverse, Function, function_of, name_of
 from fastebm.lanes import language
 from fastebm.lanes.primitives import BINARY, UNARY
@@ -90,13 +90,12 @@ class Expressions(abc.ABC):
                 raise CannotReverse(name_of(node), node.lineno)
 
     def named(self, name: str, node: ast.expr) -> Value:
-        if name in self.env:
-            found = self.env[name]
-            if found is None:
-                raise CannotReverse(f"{name!r}, which has a value on some ways only,", node.lineno)
-            return found
-        if name in self.function.enclosing:
-            return cast(Value, self.function.enclosing[name])
+        for known in (self.env, self.function.enclosing):
+            if name in known:
+                found = known[name]
+                if found is None:
+                    raise CannotReverse(f"{name!r}, which has a value on some ways only,", node.lineno)
+                return cast(Value, found)
         if name in self.function.namespace:
             return self.scopes.value_of(self.function.namespace[name], name)
         builtin = getattr(builtins, name, None)
@@ -151,9 +150,7 @@ class Expressions(abc.ABC):
     def truth(self, node: ast.Compare | ast.BoolOp) -> Scalar:
         """Comparisons and what joins them: flat, whatever they compare."""
         if isinstance(node, ast.BoolOp):
-            word = " and " if isinstance(node.op, ast.And) else " or "
-            # parts that are not reached in Python are computed here, without harm: they have no effects
-            return self.flat("(" + word.join(self.number(self.value(one), one).text for one in node.values) + ")")
+            return self.joined(isinstance(node.op, ast.And), node.values)
         words = {
             ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
         }
@@ -164,6 +161,22 @@ class Expressions(abc.ABC):
         for sign, text in zip(node.ops, texts[1:], strict=True):
             pieces += [words[type(sign)], text]
         return self.flat(f"({' '.join(pieces)})")
+
+    def joined(self, is_and: bool, parts: Sequence[ast.expr]) -> Scalar:
+        """Conditions joined by `and` or `or`; arrays are read only where Python reads them, lest they end before."""
+        first = self.text(self.value(parts[0]), parts[0])
+        if len(parts) == 1:
+            return Scalar(first)
+        with self.scopes.inner(is_certain=False) as block:
+            rest = self.joined(is_and, parts[1:])
+        if all(isinstance(one, Let) for one in block.statements):
+            for one in block.statements:
+                self.scopes.emit(one)
+            return self.flat(f"({first} {'and' if is_and else 'or'} {rest.text})")
+        known = Scalar(str(not is_and))
+        ways = (lambda: self.joined(is_and, parts[1:]), lambda: known)
+        chosen = self.branches(first, *(ways if is_and else ways[::-1]), parts[0])
+        return self.number(cast(Value, chosen), parts[0])
 
     def flat(self, text: str) -> Scalar:
         """A name for what has no slope."""

@@ -13,7 +13,7 @@ from fastebm.adjoint import rules
 from fastebm.adjoint.bodies import Body
 from fastebm.adjoint.lines import without_copies, without_empty_sums, written
 from fastebm.adjoint.reversal import reversed_lines
-from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Value
+from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Value, array_of
 from fastebm.adjoint.statements import Operand
 from fastebm.adjoint.syntax import CannotReverse, function_of
 from fastebm.lanes.language import zeros
@@ -52,8 +52,7 @@ def adjoint_of(
     ------
     CannotReverse, NoSource : the source is out of reach.
     """
-    scopes = Scopes(wrt, {id(array): Array(f"data.{name}", "data", tuple(map(str, np.shape(array))))
-                          for name, array in data.items()})
+    scopes = Scopes(wrt, {id(array): array_of(array, f"data.{name}", "data") for name, array in data.items()})
     arguments: list[Value] = [Array("x", "x", (str(dim),))]
     if theta is not None:
         arguments.append(Record("theta", "theta", theta))

@@ -11,7 +11,7 @@ from fastebm.lanes.primitives import BINARY, UNARY
 _PRODUCTS = {  # slopes along a and b of what y stands for, as factors
     "*": ("b", "a"),
     "/": ("1.0 / b", "-y / b"),
-    "**": ("b * a ** (b - 1)", "where(a > 0.0, y * log(a), 0.0)"),
+    "**": ("where(b == 0, 0.0, b * a ** (b - 1))", "where(a > 0.0, y * log(a), 0.0)"),
     "%": ("1.0", "-floor(a / b)"),
 }
 STEEP = {  # operations whose slope is infinite at finite operands
@@ -62,9 +62,10 @@ def _term(let: Let, place: int, bar: str, is_guarded: bool) -> str:
 
 def _factor(let: Let, place: int) -> str:
     texts = [operand.text for operand in let.operands]
-    if let.operation == "**" and place == 0 and _is_whole(texts[1]):
-        n = int(texts[1].strip("()"))
-        return {0: "0.0", 1: "1.0", 2: f"2.0 * {texts[0]}"}.get(n, f"{n}.0 * {texts[0]} ** {n - 1}")
+    if let.operation == "**" and place == 0 and (n := _literal(texts[1])) is not None:
+        if isinstance(n, float) and n != 0.0:
+            return f"{texts[1]} * {texts[0]} ** ({texts[1]} - 1)"
+        return {0: "0.0", 1: "1.0", 2: f"2.0 * {texts[0]}"}.get(int(n), f"{n}.0 * {texts[0]} ** {n - 1}")
     if let.operation in UNARY:
         return _with(UNARY[let.operation].derivative, x=texts[0], y=let.name)
     if let.operation in BINARY:
@@ -73,8 +74,13 @@ def _factor(let: Let, place: int) -> str:
     return _with(_PRODUCTS[let.operation][place], a=texts[0], b=texts[1], y=let.name)
 
 
-def _is_whole(text: str) -> bool:
-    return text.strip("()").lstrip("-").isdigit()
+def _literal(text: str) -> float | None:
+    """The number that a text is; None if it is an expression."""
+    try:
+        number = ast.literal_eval(text)
+    except ValueError:
+        return None
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
 def _with(text: str, **replaced: str) -> str:

@@ -23,7 +23,7 @@ class CannotReverse(Exception):
         self.line = line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Function:
     """A function's syntax with what its names stand for.
 
@@ -78,26 +78,26 @@ def _walk(statements: Sequence[ast.AST]) -> Iterator[ast.AST]:
 
 def without_early_return(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """The same statements, where what follows an `if` with a return in it stands in the branches that go on."""
-    return _one_way(body, ast.Return)
+    return _one_way(body, (ast.Return, ast.Raise))
 
 
 def without_continue(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """A loop's body, where what follows an `if` with a continue in it stands in the branches that go on."""
-    return _one_way(body, ast.Continue)
+    return _one_way(body, (ast.Continue,))
 
 
-def _one_way(body: Sequence[ast.stmt], kind: type[ast.stmt]) -> list[ast.stmt]:
+def _one_way(body: Sequence[ast.stmt], kinds: tuple[type[ast.stmt], ...]) -> list[ast.stmt]:
     done: list[ast.stmt] = []
     for place, statement in enumerate(body):
-        if isinstance(statement, ast.Continue) and kind is ast.Continue:
+        if isinstance(statement, ast.Continue) and ast.Continue in kinds:
             return done
         done.append(statement)
-        if isinstance(statement, kind):
+        if isinstance(statement, kinds):
             return done
-        if isinstance(statement, ast.If) and any(isinstance(node, kind) for node in _inside(statement, kind)):
+        if isinstance(statement, ast.If) and any(isinstance(node, kinds) for node in _inside(statement, kinds)):
             rest = list(body[place + 1 :])
             branches = [
-                _one_way([*branch, *rest], kind) or [ast.copy_location(ast.Pass(), statement)]
+                _one_way([*branch, *rest], kinds) or [ast.copy_location(ast.Pass(), statement)]
                 for branch in (statement.body, statement.orelse)
             ]
             done[-1] = ast.copy_location(ast.If(statement.test, *branches), statement)
@@ -105,9 +105,9 @@ def _one_way(body: Sequence[ast.stmt], kind: type[ast.stmt]) -> list[ast.stmt]:
     return done
 
 
-def _inside(statement: ast.stmt, kind: type[ast.stmt]) -> Iterator[ast.AST]:
+def _inside(statement: ast.stmt, kinds: tuple[type[ast.stmt], ...]) -> Iterator[ast.AST]:
     """The nodes of a statement that leave the same function, or continue the same loop."""
-    own = (ast.FunctionDef, ast.Lambda, *((ast.For, ast.While) if kind is ast.Continue else ()))
+    own = (ast.FunctionDef, ast.Lambda, *((ast.For, ast.While) if ast.Continue in kinds else ()))
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()

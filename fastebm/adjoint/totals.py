@@ -28,7 +28,8 @@ def behind(block: Block, loops: Container[int]) -> list[Statement]:
 
 def _is_sum(body: Block, start: str, end: str) -> bool:
     """Whether `end` is `start` plus terms, and nothing else reads either of them or what is in between."""
-    readers_of = {start: 1}
+    readers_of = {start: 1 if end != start else 0}
+    n_after = 0  # what the body ends with is read by nobody there, what leads to it by the next step
     while end != start:
         one = next((one for one in body.statements if end in _made(one)), None)
         if isinstance(one, Let) and one.operation in ("+", "-"):
@@ -37,16 +38,17 @@ def _is_sum(body: Block, start: str, end: str) -> bool:
             before = [text for text in candidates if _leads_to(body, text, start)]
             if len(before) != 1:
                 return False
-            readers_of[end] = 1
+            readers_of[end] = n_after
             end = before[0]
         elif isinstance(one, For):
             carry = next(carry for carry in one.carries if carry.name == end)
             if not _is_sum(one.body, carry.name, carry.last.text):
                 return False
-            readers_of[end] = 2  # the inner loop is one of them
+            readers_of[end] = n_after + 1  # the inner loop is one of them
             end = carry.first.text
         else:
             return False
+        n_after = 1
     read = [names(text) for one in inside(body) for text in _texts(one)]
     return all(sum(name in one for one in read) <= n for name, n in readers_of.items())
 

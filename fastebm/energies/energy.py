@@ -233,8 +233,9 @@ class Energy(abc.ABC):
         try:
             return Source(getattr(self.program, face).text())
         except NotThisWay as fault:
+            place = "" if fault.line is None else f" at line {fault.line}"
             why, remedy = fault.reason or "its source is not to be had", "otherwise" if fault.reason else "in a file"
-            raise ValueError(f"{face} of {self.name} cannot be shown, since {why}; write it {remedy}.") from None
+            raise ValueError(f"{face} of {self.name} cannot be shown, since {why}{place}; write it {remedy}.") from None
 
     def save(self, path: Any) -> None:
         """Write this energy to `path`, atomically; `fastebm.load` reads it."""

@@ -118,7 +118,7 @@ class FunctionEnergy(Energy):
             "grad_theta": lambda compiled: (
                 grad_theta is not None or tryout.grad_theta_agrees(compiled, packed, code)
             ),
-            "hvp": lambda _compiled: True,
+            "hvp": lambda compiled: tryout.hvp_agrees(compiled, packed, code),
         }
         told: set[str] = set()
         texts = derived.texts()

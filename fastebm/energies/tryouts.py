@@ -79,20 +79,39 @@ class Tryout:
         return all(map(self._agrees, self.points, self.values, out[: len(self.points)]))
 
     def grad_agrees(self, compiled: Function, packed: FloatArray, code: ScalarCode) -> bool:
-        """Whether a tile function of dE/dx agrees with differences of the plain function; or else with dual numbers."""
+        """Whether a tile function gives these values, and differences of the plain function or else dual numbers."""
+
+        def tile_energy(x: FloatArray, packed: FloatArray, out: FloatArray) -> None:
+            compiled(x, packed, out, np.empty_like(x))
+
+        return self.energy_agrees(tile_energy, packed) and self._along_x_agrees(
+            lambda x, g: compiled(x, packed, np.empty(LANES), g), packed, code
+        )
+
+    def hvp_agrees(self, compiled: Function, packed: FloatArray, code: ScalarCode) -> bool:
+        """The same of the gradient that products of second derivatives come with: both are of the same adjoint."""
+        return self._along_x_agrees(
+            lambda x, g: compiled(x, np.ones_like(x), packed, g, np.empty_like(x)), packed, code
+        )
+
+    def _along_x_agrees(self, gradient: Function, packed: FloatArray, code: ScalarCode) -> bool:
         if not self.points:
             return True
         x = tiles.pack(np.array(self.points), 1, LANES)[0]
 
         def slopes_of(face: Function) -> FloatArray:
             out = np.empty_like(x)
-            face(x, packed, np.empty(LANES), out)
+            face(x, out)
             return np.ascontiguousarray(out.T[: len(self.points)])
 
         def difference(x: FloatArray, v: FloatArray, step: float) -> list[Any]:
             return [self.value(x + move * v) for move in (step, -step)]
 
-        return self._slopes_agree(compiled, slopes_of, difference, lambda: _compiled(code.dual_grad, GRAD_SIGNATURE))
+        def exact() -> Function:
+            on_duals = _compiled(code.dual_grad, GRAD_SIGNATURE)
+            return lambda x, g: on_duals(x, packed, np.empty(LANES), g)
+
+        return self._slopes_agree(gradient, slopes_of, difference, exact)
 
     def grad_theta_agrees(self, compiled: Function, packed: FloatArray, code: ScalarCode) -> bool:
         """The same of dE/dtheta."""
