@@ -1,6 +1,7 @@
 """What loops keep for the way back: dear values of short loops, once computed; nothing of long ones."""
 
 import math
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fastebm as eb
 from fastebm.adjoint.functions import adjoint_of
 from fastebm.adjoint.plans import _LONGEST_TAPE
 
 CENTRES = np.array([-1.5, 0.2, 0.9, 2.5])
+X = np.array([[0.5, 0.7, 1.5], [-0.3, 1.1, 0.2]])
 
 
 def mixture(x):
@@ -111,3 +114,38 @@ def test_what_is_computed_in_one_pass_keeps_nothing():
         return total
 
     assert "_tape" not in adjoint_of(once, "x", 3, None, {}, {}).text
+
+
+class TestCarried:
+    """What a loop carries and no derivative is taken along: on lanes too it may differ from chain to chain, or not."""
+
+    def test_a_number_of_x_along_theta(self):
+        @eb.energy(3, {"a": 0.7})
+        def power(x, theta):
+            p, total = 1, 0.0
+            for i in range(3):
+                p *= x[i]
+                total += p * (p - theta.a) ** 2
+            return total
+
+        p = np.cumprod(X, axis=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            got = power.grad_theta(X)
+        np.testing.assert_allclose(got[:, 0], (-2.0 * p * (p - 0.7)).sum(axis=1), rtol=1e-12)
+
+    def test_a_number_of_data_that_a_condition_asks_for(self):
+        @eb.energy(3, {"a": 0.7})
+        def switched(x, theta):
+            level, total = 0.0, 0.0
+            for i in range(3):
+                level += CENTRES[i]
+                if level > -1.4:
+                    total += theta.a * x[i] * total + x[i]
+            return total
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            got = switched.grad_theta(X), switched.grad(X)
+        np.testing.assert_allclose(got[0][:, 0], X[:, 1] * X[:, 2], rtol=1e-12)  # levels are -1.5, -1.3, -0.4
+        assert got[1].shape == X.shape

@@ -290,7 +290,8 @@ class Body(Expressions):
             first, end = before[name], ends[name]
             if isinstance(first, Scalar) and isinstance(end, Scalar):
                 carries.append(Carry(
-                    fresh, Operand(first.text, first.is_active), Operand(end.text, end.is_active), name in active
+                    fresh, Operand(first.text, first.is_active), Operand(end.text, end.is_active), name in active,
+                    self.scopes.is_fractional(end.text),
                 ))
             else:
                 after[name] = None

@@ -45,6 +45,7 @@ class Plan:
     Attributes
     ----------
     undone : the name that keeps what a store writes over, for stores outside of loops that have to be undone.
+    of_x : names of numbers that differ from chain to chain.
     lengths : of the ranges from 0 that loops run through, by the name of their variable.
     late : ids of the loops whose sums are made on the way back; see `totals`.
     dear : where loops keep what is dear to compute again, by the id of the statement that makes it.
@@ -54,6 +55,7 @@ class Plan:
 
     kept: dict[int, Kept] = field(default_factory=dict)
     undone: dict[int, str] = field(default_factory=dict)
+    of_x: set[str] = field(default_factory=set)
     lengths: dict[str, str] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)
     dear: dict[int, str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Plan:
 
 def plan_of(block: Block) -> Plan:
     plan = Plan(chosen=_behind(block, {"where"}), larger=_behind(block, {"max", "min", "maximum", "minimum"}))
+    plan.of_x = _of_x(block)
     plan.lengths = {
         one.variable: one.bounds[1] for one in inside(block)
         if isinstance(one, For) and one.bounds[0] == "0" and one.bounds[2] == "1"
@@ -202,6 +205,24 @@ def _is_refilled(body: Block, array: str) -> bool:
 
 def _touches(one: Statement, array: str) -> bool:
     return any(isinstance(each, Load | Store) and each.array == array for each in inside(Block([one])))
+
+
+def _of_x(block: Block) -> set[str]:
+    """Names that are made of x, or of arrays that the function made."""
+    every = [*inside(block)]
+    arrays = {"x", *(one.array for one in every if isinstance(one, Room))}
+    found: set[str] = set()
+    n = -1
+    while len(found) > n:
+        n = len(found)
+        for one in every:
+            if (isinstance(one, Let) and names(one.text) & found) or (isinstance(one, Load) and one.array in arrays):
+                found.add(one.name)
+            elif isinstance(one, For | Count):
+                found |= {each.name for each in one.carries if names(f"({each.first.text}, {each.last.text})") & found}
+            elif isinstance(one, If):
+                found |= {each.name for each in one.merges if {each.then.text, each.otherwise.text} & found}
+    return found
 
 
 def _behind(block: Block, operations: set[str]) -> set[str]:

@@ -152,8 +152,10 @@ def _forward_loop(one: For, plan: Plan, unread: frozenset[str]) -> Iterator[Code
     for carry in one.carries:
         tape = f"{carry.name}_before"
         yield Line(carry.name, carry.first.text)
-        # of numbers that no derivative is taken along, a list: they may be whole
-        yield _room(tape, count(one)) if carry.is_active else Line(tape, f"[{carry.first.text}] * {count(one)}")
+        if carry.is_active or (carry.is_fractional and carry.name in plan.of_x):
+            yield _room(tape, count(one))
+        else:  # it may be whole, or be asked for in a condition
+            yield Line(tape, f"[{carry.first.text}] * {count(one)}")
         body.append(Line(f"{tape}[{n}]", carry.name, array=tape))
     for cell in kept.cells:
         yield _room(cell.tape, count(one))

@@ -63,12 +63,16 @@ class Store:
 
 @dataclass(frozen=True)
 class Carry:
-    """A name that a loop carries: what it is at first, what the body makes of it, and its value after the loop."""
+    """A name that a loop carries: what it is at first, what the body makes of it, and its value after the loop.
+
+    `is_fractional` if it is known to be a double; else it may be a whole number.
+    """
 
     name: str
     first: Operand
     last: Operand
     is_active: bool
+    is_fractional: bool
 
 
 @dataclass(frozen=True)
