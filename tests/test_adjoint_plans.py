@@ -124,6 +124,8 @@ class TestCarried:
         def power(x, theta):
             p, total = 1, 0.0
             for i in range(3):
+                if i == 3:
+                    continue
                 p *= x[i]
                 total += p * (p - theta.a) ** 2
             return total

@@ -219,10 +219,14 @@ def _of_x(block: Block) -> set[str]:
             if (isinstance(one, Let) and names(one.text) & found) or (isinstance(one, Load) and one.array in arrays):
                 found.add(one.name)
             elif isinstance(one, For | Count):
-                found |= {each.name for each in one.carries if names(f"({each.first.text}, {each.last.text})") & found}
+                found |= {each.name for each in one.carries if _either(each.first, each.last) & found}
             elif isinstance(one, If):
-                found |= {each.name for each in one.merges if {each.then.text, each.otherwise.text} & found}
+                found |= {each.name for each in one.merges if _either(each.then, each.otherwise) & found}
     return found
+
+
+def _either(first: Operand, second: Operand) -> set[str]:
+    return names(f"({first.text}, {second.text})")
 
 
 def _behind(block: Block, operations: set[str]) -> set[str]:
