@@ -179,3 +179,28 @@ class PlainAdjoint:
 
     def laplacian(self, x):
         return sum(self.hvp(x, one)[k] for k, one in enumerate(np.eye(self.dim)))
+
+
+def energy_and_grad(function):
+    """E and dE/dx of a function of three coordinates, by its adjoint as plain Python."""
+    frozen = sources.freeze(function)
+    data = closures.lifted([frozen])[1]
+    adjoint = adjoint_of(frozen, "x", 3, None, data.arrays, {})
+    run = as_run(adjoint.function, on_floats)
+
+    def grad(x):
+        bar = np.zeros(3)
+        energy = run(x, None, types.SimpleNamespace(**data.arrays), bar, np.float64(1.0))
+        return energy, bar
+
+    return grad
+
+
+def differences(function, x):
+    """dE/dx by differences of plain Python, six times as many digits as needed here."""
+    found = []
+    for axis in np.eye(len(x)):
+        step = 1e-4
+        ends = [function(x + k * step * axis) for k in (-2, -1, 1, 2)]
+        found.append((ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step))
+    return np.array(found)

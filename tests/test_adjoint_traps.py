@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_adjoint import differences, with_theta
+from plain_adjoints import differences, energy_and_grad
 
 import fastebm as eb
 from fastebm.adjoint.syntax import CannotReverse
@@ -186,7 +186,7 @@ HANDLED = [
 def adjoint(function, x):
     """E and dE/dx."""
     with np.errstate(all="ignore"):  # of what `where` does not choose
-        return with_theta(function)(x)
+        return energy_and_grad(function)(x)
 
 
 @pytest.mark.parametrize("function", HANDLED, ids=lambda function: function.__name__)
@@ -269,7 +269,7 @@ def value_of_or(x):
 ], ids=lambda part: getattr(part, "__name__", ""))
 def test_what_is_refused(function, words):
     with pytest.raises(CannotReverse, match=words):
-        with_theta(function)
+        energy_and_grad(function)
 
 
 def test_what_is_refused_is_said_with_a_remedy():
