@@ -1,8 +1,8 @@
 """A program in 80 digits: its derivatives by differences, and how much rounding may change them.
 
 No rule of differentiation is used. How far rounding can move a derivative is seen by moving the result of every
-operation by a part in 10^15, at random and in the same way at all points: what the derivative moves by, times 10^15, is
-the size of a sum of the terms' absolute values with random signs, and so never more than that sum.
+operation, and what is added, by a part in 10^15, at random and in the same way at all points: what the derivative moves
+by, times 10^15, is a sum over all that is rounded of the terms that it touches, with random factors between -1 and 1.
 """
 
 import math
@@ -35,8 +35,8 @@ class Machine:
         self.is_first = True
         self.restart(None)
 
-    def restart(self, signs):
-        self.signs = signs
+    def restart(self, factors):
+        self.factors = factors
         self.n_choices = self.n_results = 0
 
     def made(self, value):
@@ -47,8 +47,8 @@ class Machine:
             if not abs(value) < TOO_LARGE:
                 raise UnsettledError
             self.sizes.append(abs(value))
-        elif self.signs is not None:
-            factor, term = self.signs(k)
+        elif self.factors is not None:
+            factor, term = self.factors(k)
             value += MOVE * (factor * value + term * self.sizes[k])
         return Exact(self, value)
 
@@ -62,11 +62,20 @@ class Machine:
         return self.choices[self.n_choices - 1]
 
 
-def _binary(operation):
+def _binary(operation, used=lambda _machine, number: _value(number)):
     return (
-        lambda a, b: a.machine.made(operation(a.value, _value(b))),
-        lambda b, a: b.machine.made(operation(_value(a), b.value)),
+        lambda a, b: a.machine.made(operation(used(a.machine, a), used(a.machine, b))),
+        lambda b, a: b.machine.made(operation(used(b.machine, a), used(b.machine, b))),
     )
+
+
+def _sum(operation):
+    """Moved before they are added too, each for itself: of x - x, which is 0, nothing else could be moved."""
+
+    def moved(machine, number):
+        return machine.made(number.value).value if isinstance(number, Exact) else _value(number)
+
+    return _binary(operation, moved)
 
 
 def _comparison(relation):
@@ -87,8 +96,8 @@ class Exact:
         self.machine = machine
         self.value = value
 
-    __add__, __radd__ = _binary(lambda a, b: a + b)
-    __sub__, __rsub__ = _binary(lambda a, b: a - b)
+    __add__, __radd__ = _sum(lambda a, b: a + b)
+    __sub__, __rsub__ = _sum(lambda a, b: a - b)
     __mul__, __rmul__ = _binary(lambda a, b: a * b)
     __truediv__, __rtruediv__ = _binary(lambda a, b: a / b)
     __pow__, __rpow__ = _binary(lambda a, b: a**b)
@@ -226,8 +235,8 @@ class ExactProgram:
         self.function = program.function(**words)
         self.theta = theta
 
-    def at(self, numbers, dim, signs):
-        self.machine.restart(signs)
+    def at(self, numbers, dim, factors):
+        self.machine.restart(factors)
         parts, start = [], dim
         exact = np.array([Exact(self.machine, one) for one in numbers] + [None], dtype=object)
         for value in self.theta:
@@ -247,17 +256,17 @@ class ExactProgram:
         def moved(steps):
             return [one + STEP * steps.get(k, 0) for k, one in enumerate(here)]
 
-        def every(signs):
+        def every(factors):
             sides = [
-                [self.at(moved({k: side}), dim, signs) for side in (1, -1)] for k in range(len(here))
+                [self.at(moved({k: side}), dim, factors) for side in (1, -1)] for k in range(len(here))
             ]
-            value = self.at(here, dim, signs)
+            value = self.at(here, dim, factors)
             slopes = [(above - below) / (2 * STEP) for above, below in sides]
             trace = sum(above - 2 * value + below for above, below in sides[:dim]) / STEP**2
             products = []
             for k in range(dim):
                 corners = [
-                    one * other * self.at(moved({j: other * v[j] + one * (j == k) for j in range(dim)}), dim, signs)
+                    one * other * self.at(moved({j: other * v[j] + one * (j == k) for j in range(dim)}), dim, factors)
                     for one in (1, -1) for other in (1, -1)
                 ]
                 products.append(sum(corners) / (4 * STEP**2))
@@ -266,7 +275,7 @@ class ExactProgram:
         with mpmath.workdps(DIGITS):
             self.at(here, dim, None)  # the choices are made here
             exact = every(None)
-            moves = [every(_signs(k)) for k in range(N_MOVES)]
+            moves = [every(_factors(k)) for k in range(N_MOVES)]
             found = []
             for face, wanted in enumerate(exact):
                 sizes = [
@@ -277,13 +286,13 @@ class ExactProgram:
         return Derivatives(*found)
 
 
-def _signs(seed):
-    """Two random signs for each operation, the same whenever it is run."""
+def _factors(seed):
+    """Two random factors for each operation, the same whenever it is run; no two are alike, lest x - x stand still."""
     generator, drawn = random.Random(seed), []
 
-    def signs(k):
+    def factors(k):
         while len(drawn) <= k:
-            drawn.append((generator.choice((-1, 1)), generator.choice((-1, 1))))
+            drawn.append((generator.uniform(-1.0, 1.0), generator.uniform(-1.0, 1.0)))
         return drawn[k]
 
-    return signs
+    return factors
