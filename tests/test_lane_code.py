@@ -401,8 +401,8 @@ class TestWordsOfAnotherMeaning:
             assert same(E.energy(X), X[:, 0])
 
     def test_compiled_code_of_any_kind(self):
-        message = refused(lambda: eb.energy(3)(prints).energy([1.0, 2.0, 3.0]), "other numbers than as plain Python", "strings",
-                          kind=eb.EnergyCompileError)
+        message = refused(lambda: eb.energy(3)(prints).energy([1.0, 2.0, 3.0]), "other numbers than as plain Python",
+                          "strings", kind=eb.EnergyCompileError)
         assert f"{__file__}, line {prints.__code__.co_firstlineno}" in message
 
     def test_rounding_that_a_function_magnifies_is_no_other_meaning(self):
