@@ -225,7 +225,7 @@ def _of_x(block: Block) -> set[str]:
     return found
 
 
-def _either(first: Operand, second: Operand) -> set[str]:
+def _either(first: Operand, second: Operand) -> frozenset[str]:
     return names(f"({first.text}, {second.text})")
 
 
