@@ -22,15 +22,15 @@ AnyArray = NDArray[Any]
 # Chains that compiled code treats as one number: enough for several registers, whose work overlaps, and not too many.
 LANES = 32 if processor_has("avx512f") else 16
 
-_WIDEST = 64
+WIDEST = 64
 _TILE_BYTES = 2**15  # a tile stays in the first-level cache
 _CACHE_LINE = 64  # bytes
 _SUM_GROUPS = 32
 
 
-def widest(dim: int) -> int:
+def widest(dim: int, limit: int = WIDEST) -> int:
     """The widest tile for points of this dimension: narrower in high dimension, to stay in the cache."""
-    return max(LANES, min(_WIDEST, _TILE_BYTES // (8 * dim) // LANES * LANES))
+    return max(LANES, min(limit, _TILE_BYTES // (8 * dim) // LANES * LANES))
 
 
 def shape(n: int, dim: int) -> tuple[int, int]:

@@ -278,7 +278,7 @@ def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArr
 
 def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights: FloatArray) -> FloatArray:
     """Sum over points of weights (n,) times dE/dtheta, as (n_params,): the same bits for any number of threads."""
-    width = tiles.widest(program.dim)
+    width = tiles.widest(program.dim, 4 * tiles.WIDEST)  # every tile folds its sums, which takes as long as many points
     groups = tiles.sum_groups(-(-len(X) // width))
     bounds = np.array([width * tile for tile, _ in groups] + [len(X)])  # only the last tile may be cut short
     sums = np.zeros((len(groups), program.n_params))
