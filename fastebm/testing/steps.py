@@ -1,0 +1,76 @@
+"""Samplers of every origin as one thing: step(states, k, seed) -> states, k transitions of independent chains."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastebm import tiles
+from fastebm._checks import FloatArray
+from fastebm.energies import Energy
+from fastebm.kernels import Kernel
+from fastebm.sampling.chains import Chains
+from fastebm.sampling.starts import starts
+from fastebm.sampling.warmup import tune
+
+Step = Callable[[FloatArray, int, int], FloatArray]
+
+_WARMUP = 1000
+_WARMUP_CHAINS = 64
+
+
+class StepFault(Exception):
+    """A step returned what no sampler may return; the message is a sentence."""
+
+
+class KernelStep:
+    """A kernel of this library as a step: chains begin anew at the states, chain c on the stream of (seed, c).
+
+    Attributes
+    ----------
+    settings : what `advance` takes. A step size of None has been tuned in a warm-up and is frozen.
+    """
+
+    def __init__(self, kernel: Kernel, energy: Energy, seed: int, n_threads: int | None = None) -> None:
+        self.kernel, self.energy = kernel, energy
+        self.n_threads = tiles.threads(n_threads)
+        self.settings = _settings(kernel, energy, seed)
+
+    def chains(self, states: FloatArray, seed: int, n_threads: int | None = None) -> Chains:
+        return Chains(self.energy, self.kernel, states, seed, self.n_threads if n_threads is None else n_threads)
+
+    def __call__(self, states: FloatArray, k: int, seed: int) -> FloatArray:
+        chains = self.chains(states, seed)
+        chains.advance(k, self.settings)
+        return chains.positions
+
+
+def _settings(kernel: Kernel, energy: Energy, seed: int) -> FloatArray:
+    if kernel.step_size is not None:
+        return kernel.settings(kernel.step_size, np.ones(energy.dim))
+    chains = Chains(energy, kernel, starts(energy, None, _WARMUP_CHAINS, seed), seed, 1)
+    step_size, scale, _ = tune(chains, kernel, _WARMUP, lambda _: False)
+    return kernel.settings(step_size, scale)
+
+
+def checked(step: Step) -> Step:
+    """The step on a copy of the states; what it returns has their shape and is finite, or StepFault is raised."""
+
+    def call(states: FloatArray, k: int, seed: int) -> FloatArray:
+        found = np.asarray(step(states.copy(), k, seed))
+        if found.shape != states.shape:
+            raise StepFault(
+                f"step returns shape {found.shape} for states of shape {states.shape}; return one row for every state."
+            )
+        if found.dtype.kind not in "fiu":
+            raise StepFault(f"step returns {found.dtype}; return an array of floats.")
+        moved = np.ascontiguousarray(found, dtype=float)
+        is_bad = ~np.isfinite(moved).all(axis=1)
+        if is_bad.any():
+            c = int(np.argmax(is_bad))
+            raise StepFault(
+                f"step returns {moved[c].tolist()} for chain {c}, {int(is_bad.sum())} of {len(moved)} chains being not "
+                f"finite after {k} transitions; reject proposals whose energy is no number."
+            )
+        return moved
+
+    return call
