@@ -30,11 +30,13 @@ class Kernel(abc.ABC):
     ----------
     step_size : as given; None if it is to be tuned in warm-up.
     needs_grad : whether `advance` calls the energy's gradient.
+    is_reversible : whether detailed balance holds, so that a chain run backwards looks the same.
     is_exact : whether exp(-E) is left invariant exactly; otherwise nearly, and every proposal is taken.
     """
 
     step_size: float | FloatArray | None
     needs_grad = False
+    is_reversible = False
     is_exact = True
 
     @property

@@ -29,6 +29,8 @@ class MALA(Langevin):
     G. O. Roberts and J. S. Rosenthal (1998), doi:10.1111/1467-9868.00123 (the optimal acceptance rate).
     """
 
+    is_reversible = True
+
     def __init__(self, step_size: ArrayLike | None = None) -> None:
         super().__init__(step_size)
 

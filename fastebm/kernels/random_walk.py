@@ -30,6 +30,8 @@ class RandomWalk(Kernel):
     G. O. Roberts, A. Gelman and W. R. Gilks (1997), doi:10.1214/aoap/1034625254 (the optimal acceptance rate).
     """
 
+    is_reversible = True
+
     def __init__(self, step_size: ArrayLike | None = None) -> None:
         self.step_size = _checks.step_size(step_size)
 

@@ -1,5 +1,18 @@
 """Checks of what users write, with a stated outcome for everything that was or could not be compared."""
 
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
+from fastebm.testing.kernels import KernelReport, check_kernel
+from fastebm.testing.reports import CheckError, Report, Statistic, Tier
 
-__all__ = ["Comparison", "GradientError", "GradientReport", "check_gradient"]
+__all__ = [
+    "CheckError",
+    "Comparison",
+    "GradientError",
+    "GradientReport",
+    "KernelReport",
+    "Report",
+    "Statistic",
+    "Tier",
+    "check_gradient",
+    "check_kernel",
+]

@@ -1,0 +1,122 @@
+"""Tier 3, what exact starts cannot show: is all of the law reached from one point, and are chains independent?"""
+
+import math
+
+import numpy as np
+
+from fastebm._checks import FloatArray
+from fastebm.testing.contrasts import DEGREES, Contrasts
+from fastebm.testing.invariance import LENGTHS, Evidence, student_p
+from fastebm.testing.laws import Law
+from fastebm.testing.reports import NotRun, Statistic, Tier
+from fastebm.testing.steps import Step
+
+_N_CHAINS = 1024
+_N_PARTS = 16  # of each column: missed by so many chains with a probability of 1e-28
+_SHORTEST, _LONGEST = 64, 16_384  # transitions
+_FORGOTTEN = 1e-5  # of a start's share in a mean
+_UNCHANGED = 1e-6
+_LEAST_MOVED = 100
+_DISTINCT = 0.9
+_COULD_CROSS = 1000
+_LAGS = (1, 2, 3, 8, 16, 32, 64)  # lanes and tiles of ours, small ensembles of others
+
+
+def from_one_point(
+    step: Step, law: Law, contrasts: Contrasts, start: FloatArray, slopes: FloatArray, seed: int
+) -> Tier:
+    """Chains that all begin at `start` (dim,): do they get to every part of the law, and to many places?
+
+    How many transitions that should take follows from `slopes` (n_moments,), how much chains remember of an exact
+    start. Slow chains may not have the law by then, but they have been everywhere.
+
+    Raises
+    ------
+    StepFault : by the step.
+    NotRun : it would take too long.
+    """
+    slowest = float(abs(slopes).max())
+    with np.errstate(divide="ignore"):
+        wanted = LENGTHS[-1] * np.log(_FORGOTTEN) / np.log(slowest) if slowest < 1.0 else np.inf
+    if not wanted <= _LONGEST:
+        raise NotRun(
+            f"chains forget where they began too slowly, with an autocorrelation of {slowest:.3g} after {LENGTHS[-1]} "
+            "transitions"
+        )
+    n_transitions = max(_SHORTEST, 2 ** math.ceil(math.log2(max(wanted, 1.0))))
+    ends = step(np.tile(start, (_N_CHAINS, 1)), n_transitions, seed)
+    faults = []
+    for i in range(len(start)):
+        moved = ends[ends[:, i] != start[i], i]
+        n_places = len(np.unique(moved))
+        if len(moved) == 0:
+            faults.append(
+                f"x[{i}] stays at {start[i]:.6g} in each of {_N_CHAINS:,} chains for {n_transitions} transitions; let "
+                "the kernel move every coordinate."
+            )
+        elif law.is_continuous and len(moved) >= _LEAST_MOVED and n_places < _DISTINCT * len(moved):
+            faults.append(
+                f"{len(moved):,} chains that began at one point are at only {n_places:,} values of x[{i}] after "
+                f"{n_transitions} transitions; draw steps from a continuous law."
+            )
+    shares = law.shares(ends)
+    for a, name in enumerate(contrasts.columns):
+        missed = ~law.visited(shares[:, a], a, _N_PARTS)
+        if missed.any():
+            part = int(np.argmax(missed))
+            faults.append(
+                f"no chain of {_N_CHAINS:,} that began at x={start.tolist()} is where {name} is between its quantiles "
+                f"{part / _N_PARTS:.3g} and {(part + 1) / _N_PARTS:.3g} after {n_transitions} transitions; the kernel "
+                "does not reach all of the law."
+            )
+    return Tier("reach", f"{_N_CHAINS:,} chains from one point, {n_transitions} transitions", tuple(faults))
+
+
+def n_lags(contrasts: Contrasts) -> int:
+    """How many statistics `independence` has."""
+    return 2 * len(_LAGS) * len(contrasts.columns)
+
+
+def confinements(found: Evidence, columns: tuple[str, ...]) -> list[str]:
+    """Faults: columns that never change; medians that no chain crosses, though many move by more than the way there."""
+    faults = []
+    for a, name in enumerate(columns):
+        if abs(found.ends[-1][:, a] - found.starts[:, a]).max() < _UNCHANGED:
+            faults.append(
+                f"{name} never changes in any chain within {LENGTHS[-1]} transitions; let the kernel change all of x."
+            )
+            continue
+        before, after = found.starts[:, a] - 0.5, found.ends[-1][:, a] - 0.5
+        n_could = int((abs(after - before) > abs(before)).sum())
+        if n_could >= _COULD_CROSS and not (before * after < 0.0).any():
+            faults.append(
+                f"no chain crosses the median of {name} within {LENGTHS[-1]} transitions, though {n_could:,} move by "
+                "more than their distance from it; the kernel does not reach all of the law."
+            )
+    return faults
+
+
+def independence(found: Evidence, contrasts: Contrasts, means: FloatArray) -> tuple[Statistic, ...]:
+    """Correlations of the moves of neighbouring chains, after one transition and after the most."""
+    names, words, powers = [], [], []
+    firsts = DEGREES * np.arange(len(contrasts.columns))  # the places of the columns' P_1
+    for length, ends in ((LENGTHS[0], found.ends[0]), (LENGTHS[-1], found.ends[-1])):
+        slopes = contrasts.slopes(found.starts, ends, means)[firsts]
+        before, after = (math.sqrt(3.0) * (2.0 * u - 1.0) - means[firsts] for u in (found.starts, ends))
+        moves = after - slopes * before
+        scale = np.maximum((moves**2).sum(axis=0), np.finfo(float).tiny)
+        for lag in _LAGS:
+            products = moves[:-lag] * moves[lag:]
+            sums = np.stack([(products**k).sum(axis=0) for k in (1, 2, 3, 4)])
+            powers.append(sums)
+            for name, correlation in zip(contrasts.columns, sums[0] / scale, strict=True):
+                names.append(f"{name} of chains {lag} apart, k={length}")
+                words.append(
+                    f"chains {lag} apart move alike in {name}, with a correlation of {correlation:+.2g} after {length} "
+                    f"transition{'s' if length > 1 else ''}; give every chain random numbers of its own"
+                )
+    z, p = student_p(len(found.starts), np.concatenate(powers, axis=1))
+    return tuple(
+        Statistic(name, float(one), float(chance), what)
+        for name, one, chance, what in zip(names, z, p, words, strict=True)
+    )
