@@ -22,7 +22,7 @@ from fastebm._checks import FloatArray
 from fastebm.testing.contrasts import Contrasts, Sums
 from fastebm.testing.laws import Law
 from fastebm.testing.reports import NotRun, Statistic
-from fastebm.testing.steps import Step
+from fastebm.testing.steps import Step, StepFault
 
 LENGTHS = (1, 4, 32)
 _FEWEST = 30.0  # chains, or groups, that make up a mean, below which no law of it is known
@@ -65,6 +65,7 @@ def evidence(
     found, afters = [], []
     for length, seed in zip(LENGTHS, seeds, strict=True):
         ends = step(starts, length, seed)
+        _refuse_impossible(law, ends, length)
         after = law.shares(ends)
         slopes = contrasts.slopes(before, after, means) if law.has_means else np.ones(contrasts.n_moments)
         sums = contrasts.sums(before, after, means, slopes, group_size)
@@ -76,6 +77,16 @@ def evidence(
     if n_moved < _FEWEST:
         raise NotRun(f"only {n_moved} of {len(starts):,} chains move within {LENGTHS[-1]} transitions")
     return Evidence(tuple(found), contrasts.slopes(before, after, means), before, tuple(afters))
+
+
+def _refuse_impossible(law: Law, ends: FloatArray, length: int) -> None:
+    values = law.energy.energy(ends)
+    if not np.isfinite(values).all():
+        c = int(np.argmin(np.isfinite(values)))
+        raise StepFault(
+            f"step takes chain {c} to x={ends[c].tolist()} within {length} transitions, where the energy is "
+            f"{values[c]}; reject what is outside of the support."
+        )
 
 
 def n_statistics(contrasts: Contrasts, group_size: int) -> int:

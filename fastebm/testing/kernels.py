@@ -165,7 +165,9 @@ class _Check:
         self.ran.append(self._judged(Tier("invariance", words, tuple(faults), found.statistics)))
         self._try(
             "reach",
-            lambda: reach.from_one_point(self.step, law, contrasts, starts[0], found.slopes, self.seeds[5]),
+            lambda: reach.from_one_point(
+                self.step, law, contrasts, starts[: self.group_size], found.slopes, self.seeds[5]
+            ),
         )
         self._try("independence", lambda: self._independence(law, contrasts, found))
         return ""

@@ -122,10 +122,10 @@ def _nodes(lattice: Lattice) -> tuple[FloatArray, FloatArray]:
 
 def _quantiles(values: FloatArray, probabilities: FloatArray) -> FloatArray:
     """Quantiles (_N_KNOTS,) of weighted values, at levels evenly spread from 0 to 1."""
-    order = np.argsort(values)
-    ordered, below = values[order], np.cumsum(probabilities[order])
-    middles = (below - 0.5 * probabilities[order]) / below[-1]
-    return np.asarray(np.interp(np.linspace(0.0, 1.0, _N_KNOTS), middles, ordered))
+    distinct, which = np.unique(values, return_inverse=True)  # nodes stand in planes, with one value for many of them
+    masses = np.bincount(which, probabilities)
+    below = np.cumsum(masses)
+    return np.asarray(np.interp(np.linspace(0.0, 1.0, _N_KNOTS), (below - 0.5 * masses) / below[-1], distinct))
 
 
 def _part(shares: FloatArray, n_parts: int) -> NDArray[np.intp]:
