@@ -6,7 +6,7 @@ import numpy as np
 
 from fastebm import tiles
 from fastebm._checks import FloatArray
-from fastebm.energies import Energy, programs
+from fastebm.energies import Energy
 from fastebm.exact.densities import NotNormalisableError
 from fastebm.exact.quadrature import grid
 from fastebm.sampling.starts import starts
@@ -75,12 +75,6 @@ def acceptance(log_ratio: FloatArray) -> FloatArray:
     return np.asarray(np.exp(np.minimum(log_ratio, 0.0)))
 
 
-def _scale(twin: Twin, dim: int) -> FloatArray:
-    """(dim,) standard deviations of proposals."""
-    at = np.zeros(dim)
-    return np.abs(twin.propose(at, at, np.ones(dim)) - twin.propose(at, at, at))
-
-
 def _slopes(twin: Twin, energy: Energy, X: FloatArray) -> FloatArray:
     return energy.grad(X) if twin.needs_grad else np.zeros_like(X)
 
@@ -113,8 +107,8 @@ def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Gen
     faults = []
     if not residual[worst] < BALANCE:
         faults.append(
-            f"the rule misses detailed balance by {residual[worst]:.2g}, above {BALANCE}, between x={x[worst].tolist()} "
-            f"of energy {e_x[worst]} and y={y[worst].tolist()} of energy {e_y[worst]}."
+            f"the rule misses detailed balance by {residual[worst]:.2g}, above {BALANCE}, between "
+            f"x={x[worst].tolist()} of energy {e_x[worst]} and y={y[worst].tolist()} of energy {e_y[worst]}."
         )
     for value in _HOSTILE:
         if acceptance(twin.log_ratio(x, e_x, g_x, y, np.full(len(x), value), g_y)).any():
@@ -158,7 +152,7 @@ def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
     except (NotNormalisableError, ValueError) as fault:
         return f"the law is not known: {fault}"
     low, high = points.min(axis=0), points.max(axis=0)
-    spacing = np.minimum(0.5 * _scale(twin, dim), (high - low) / _LEAST_NODES[dim])
+    spacing = np.minimum(0.5 * twin.scale, (high - low) / _LEAST_NODES[dim])
     counts = 2.0 + np.floor((high - low) / spacing)
     if not counts.prod() <= _MOST_NODES:
         return f"proposals are so short that a lattice needs {counts.prod():.2g} points"
@@ -171,15 +165,14 @@ def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
 
 def _rule(step: KernelStep, twin: Twin, generator: np.random.Generator, seed: int) -> Part:
     """Proposals, and energies from which on they are rejected, of chains with prescribed energies and slopes."""
-    dim = step.energy.dim
-    scale = _scale(twin, dim)
+    dim, scale = step.energy.dim, twin.scale
     worst: dict[str, float] = {}
     faults: dict[str, str] = {}
     for turn in range(_N_ROUNDS):
         x, slope_x, slope_y = generator.standard_normal((3, LANES, dim))
         e_x = generator.normal(0.0, _SPREADS[turn], LANES)
         probe = Probe(step.kernel, step.settings, 3.0 * scale * x, e_x, slope_x / scale, slope_y / scale, seed + turn)
-        for name, residuals, words in _residuals(twin, probe, scale, seed + turn):
+        for name, residuals, words in _residuals(twin, probe, seed + turn):
             largest = float(residuals.max())
             worst[name] = max(worst.get(name, 0.0), largest)
             if largest > RESIDUAL and name not in faults:
@@ -191,7 +184,7 @@ def _rule(step: KernelStep, twin: Twin, generator: np.random.Generator, seed: in
 Residuals = tuple[str, FloatArray, Callable[[int], str]]  # of what, (LANES,), and the fault of a lane in words
 
 
-def _residuals(twin: Twin, probe: Probe, scale: FloatArray, seed: int) -> Iterator[Residuals]:
+def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
     """How far the compiled transition is from its formulas; +inf for what is right or wrong only."""
     name = type(probe.kernel).__name__
     x, e_x, slope_x, slope_y = probe.x, probe.e_x, probe.slope_x, probe.slope_y
@@ -203,7 +196,8 @@ def _residuals(twin: Twin, probe: Probe, scale: FloatArray, seed: int) -> Iterat
     low = np.full(LANES, -1e300)
     is_accepted = probe.accepts(low)
     y = probe.y
-    yield "proposals", _numbers(np.abs(y - wanted_y) / (np.abs(x) + np.abs(wanted_y) + scale)).max(axis=1), lambda c: (
+    sizes = np.abs(x) + np.abs(wanted_y) + twin.scale
+    yield "proposals", _numbers(np.abs(y - wanted_y) / sizes).max(axis=1), lambda c: (
         f"{name} goes from x={x[c].tolist()} to {y[c].tolist()} where its formula gives {wanted_y[c].tolist()}."
     )
     is_kept = is_accepted & (probe.memory[0] == low)
@@ -222,7 +216,8 @@ def _residuals(twin: Twin, probe: Probe, scale: FloatArray, seed: int) -> Iterat
             f"{name} goes from x={x[c].tolist()} of energy {e_x[c]} to y={y[c].tolist()} for energies up to "
             f"{float(found[c])!r} where its formula says up to {float(wanted[c])!r}."
         )
-    for e_y in [wanted + shift * (1.0 + np.abs(wanted)) for shift in _SHIFTS] + [np.full(LANES, one) for one in _HOSTILE]:
+    around = [wanted + shift * (1.0 + np.abs(wanted)) for shift in _SHIFTS]
+    for e_y in around + [np.full(LANES, one) for one in _HOSTILE]:
         is_wanted = -exponentials < twin.log_ratio(x, e_x, slope_x, y, e_y, slope_y)
         is_accepted = probe.accepts(e_y)
         yield "decisions", _wrong(is_accepted != is_wanted), lambda c: (
@@ -253,13 +248,9 @@ def _memory(step: KernelStep, energy: Energy, X: FloatArray, seed: int) -> Part:
     chains.advance(_N_TRANSITIONS, step.settings)
     positions, remembered = chains.positions, chains.energies
     slopes = tiles.unpack(chains.g, chains.n)
-    fresh, fresh_slopes = chains.energies, slopes
-    if step.kernel.needs_grad:
-        fresh, fresh_slopes = programs.energies_and_grads(step.energy.program, step.energy.packed, positions)
-    else:
-        fresh = programs.energies(step.energy.program, step.energy.packed, positions)
+    fresh = step.chains(positions, seed)
     faults = []
-    for what, known, right in (("energy", remembered, fresh), ("slope", slopes, fresh_slopes)):
+    for what, known, right in (("energy", remembered, fresh.energies), ("slope", slopes, tiles.unpack(fresh.g, fresh.n))):
         is_stale = (known != right).reshape(len(positions), -1).any(axis=1)
         if is_stale.any():
             c = int(np.argmax(is_stale))
@@ -279,4 +270,5 @@ def _memory(step: KernelStep, energy: Energy, X: FloatArray, seed: int) -> Part:
         )
     if not (chains.counts()[0] > 0).any():
         faults.append(f"{name} accepted none of {_N_TRANSITIONS * len(X)} proposals; pass a smaller step_size.")
-    return [f"energies and slopes that {len(X)} chains remember, to the bit; these energies to {residual[c]:.1e}"], faults
+    words = f"energies and slopes that {len(X)} chains remember, to the bit; these energies to {residual[c]:.1e}"
+    return [words], faults

@@ -4,6 +4,7 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.sampling.starts import starts
+from fastebm.testing.probes import Flags
 from fastebm.testing.reports import NotRun, Tier
 from fastebm.testing.steps import KernelStep
 from fastebm.testing.twins import Stream, twin_of
@@ -54,8 +55,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
                         f"{('rejects', 'accepts')[int(is_accepted[0])]}, by {closest:.2g}."
                     ))
                     continue
-                sizes = np.abs(x) + np.abs(positions[0])
-                away = np.abs(y - positions[0]) / np.where(sizes > 0.0, sizes, 1.0)
+                away = np.abs(y - positions[0]) / (np.abs(x) + np.abs(positions[0]) + twin.scale)
                 largest = max(largest, float(away.max()))
                 if not (away <= APART).all():
                     faults.setdefault(
@@ -75,7 +75,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
     return Tier(NAME, words, tuple(faults.values()))
 
 
-def _compiled(step: KernelStep, X: FloatArray, seed: int) -> tuple[FloatArray, FloatArray, list[list[int]]]:
+def _compiled(step: KernelStep, X: FloatArray, seed: int) -> tuple[FloatArray, Flags, list[list[int]]]:
     """Positions (N_TRANSITIONS + 1, n, dim), acceptances (N_TRANSITIONS, n), and the streams' last states (n lists)."""
     chains = step.chains(X, seed)
     path, counts = [X], [np.zeros(len(X), dtype=int)]

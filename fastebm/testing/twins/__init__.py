@@ -13,7 +13,7 @@ from fastebm.testing.twins.ula import ULATwin
 
 __all__ = ["TWINS", "MALATwin", "RandomWalkTwin", "Stream", "Twin", "ULATwin", "twin_of"]
 
-# By kernel; subclasses are judged by the same twin. None: a subclass that follows another rule than what it derives from.
+# By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
 TWINS: dict[type[Kernel], type[Twin] | None] = {RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin}
 
 

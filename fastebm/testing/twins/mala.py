@@ -1,7 +1,6 @@
 """The Metropolis-adjusted Langevin algorithm as it stands in the textbook."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.twin import Twin, log_normal
@@ -21,8 +20,8 @@ class MALATwin(Twin):
         self.eps = np.array(settings[: len(settings) // 2], dtype=float)
         self.scale = np.sqrt(2.0 * self.eps)
 
-    def propose(self, x: ArrayLike, slope: ArrayLike, normals: ArrayLike) -> FloatArray:
+    def propose(self, x: FloatArray, slope: FloatArray, normals: FloatArray) -> FloatArray:
         return np.asarray(x - self.eps * slope + self.scale * normals)
 
-    def log_density(self, y: ArrayLike, x: ArrayLike, slope_x: ArrayLike) -> FloatArray:
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
         return log_normal(np.subtract(y, x) + self.eps * slope_x, self.scale)

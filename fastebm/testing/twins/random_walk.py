@@ -1,7 +1,6 @@
 """Random-walk Metropolis as it stands in the textbook."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.twin import Twin, log_normal
@@ -18,8 +17,8 @@ class RandomWalkTwin(Twin):
     def __init__(self, settings: FloatArray) -> None:
         self.scale = np.array(settings, dtype=float)
 
-    def propose(self, x: ArrayLike, slope: ArrayLike, normals: ArrayLike) -> FloatArray:
+    def propose(self, x: FloatArray, slope: FloatArray, normals: FloatArray) -> FloatArray:
         return np.asarray(x + self.scale * normals)
 
-    def log_density(self, y: ArrayLike, x: ArrayLike, slope_x: ArrayLike) -> FloatArray:
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
         return log_normal(np.subtract(y, x), self.scale)

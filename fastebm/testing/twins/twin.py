@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.streams import Stream
 
+Energies = FloatArray | float
+
 
 class Twin(abc.ABC):
     """A rule of transition with proposals y of density q(y | x), in plain NumPy.
@@ -21,10 +23,12 @@ class Twin(abc.ABC):
 
     Attributes
     ----------
+    scale : (dim,) standard deviations of proposals.
     needs_grad : whether proposals depend on the slope dE/dx.
     is_exact : whether proposals are tested, by one exponential number each; otherwise every finite one is taken.
     """
 
+    scale: FloatArray
     needs_grad = False
     is_exact = True
 
@@ -32,15 +36,15 @@ class Twin(abc.ABC):
     def __init__(self, settings: FloatArray) -> None: ...
 
     @abc.abstractmethod
-    def propose(self, x: ArrayLike, slope: ArrayLike, normals: ArrayLike) -> FloatArray:
+    def propose(self, x: FloatArray, slope: FloatArray, normals: FloatArray) -> FloatArray:
         """y (..., dim) from x, dE/dx there and standard normal numbers, all of that shape."""
 
     @abc.abstractmethod
-    def log_density(self, y: ArrayLike, x: ArrayLike, slope_x: ArrayLike) -> FloatArray:
-        """log q(y | x) with its constant (...,), for points (..., dim)."""
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
+        """log q(y | x) with its constant (...,), for points (..., dim) that broadcast."""
 
     def log_ratio(
-        self, x: ArrayLike, e_x: ArrayLike, slope_x: ArrayLike, y: ArrayLike, e_y: ArrayLike, slope_y: ArrayLike
+        self, x: FloatArray, e_x: Energies, slope_x: Energies, y: FloatArray, e_y: Energies, slope_y: Energies
     ) -> FloatArray:
         """log of pi(y) q(x | y) / (pi(x) q(y | x)) (...,): y is accepted when log u is below it.
 
@@ -61,6 +65,13 @@ class Twin(abc.ABC):
     ) -> tuple[FloatArray, NDArray[np.bool_], float]:
         """One chain.
 
+        Parameters
+        ----------
+        energy, grad : E and dE/dx of one point (dim,); None where no slope is needed.
+        x : (dim,) where it starts.
+        stream : its random numbers.
+        n_transitions : how many.
+
         Returns
         -------
         Positions (n_transitions, dim) and acceptances (n_transitions,), and how close the closest decision was.
@@ -74,7 +85,7 @@ class Twin(abc.ABC):
         accepts = np.zeros(n_transitions, dtype=bool)
         closest = math.inf
         for t in range(n_transitions):
-            y = self.propose(here, slope, stream.normals(here.size))
+            y = self.propose(here, slope, np.array(stream.normals(here.size)))
             e_y, slope_y = energy(y), slope_at(y)
             log_u = -stream.exponential() if self.is_exact else 0.0
             log_ratio = float(self.log_ratio(here, e, slope, y, e_y, slope_y))

@@ -1,10 +1,10 @@
 """The unadjusted Langevin algorithm as it stands in the textbook."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.mala import MALATwin
+from fastebm.testing.twins.twin import Energies
 
 
 class ULATwin(MALATwin):
@@ -18,7 +18,7 @@ class ULATwin(MALATwin):
     is_exact = False
 
     def log_ratio(
-        self, x: ArrayLike, e_x: ArrayLike, slope_x: ArrayLike, y: ArrayLike, e_y: ArrayLike, slope_y: ArrayLike
+        self, x: FloatArray, e_x: Energies, slope_x: Energies, y: FloatArray, e_y: Energies, slope_y: Energies
     ) -> FloatArray:
         """+inf where y is finite in all respects, -inf elsewhere."""
         return np.where(np.isfinite(e_y) & np.isfinite(slope_y).all(axis=-1), np.inf, -np.inf)
