@@ -10,7 +10,6 @@ from messages import refused
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from twins import GOLDEN, MASK, STARTS, Stream, direction
 
 from fastebm import streams
 from fastebm._compile import FLAGS

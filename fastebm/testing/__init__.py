@@ -3,6 +3,7 @@
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
 from fastebm.testing.kernels import KernelReport, check_kernel
 from fastebm.testing.reports import CheckError, Report, Statistic, Tier
+from fastebm.testing.reproducible import check_reproducible
 
 __all__ = [
     "CheckError",
@@ -15,4 +16,5 @@ __all__ = [
     "Tier",
     "check_gradient",
     "check_kernel",
+    "check_reproducible",
 ]

@@ -1,0 +1,30 @@
+"""Slow twins: each compiled kernel once more in plain NumPy, by the formulas of the textbook, on the same stream.
+
+A twin calls nothing of the code that it judges.
+"""
+
+from fastebm.kernels import MALA, ULA, Kernel, RandomWalk
+from fastebm.testing.reports import NotRun
+from fastebm.testing.twins.mala import MALATwin
+from fastebm.testing.twins.random_walk import RandomWalkTwin
+from fastebm.testing.twins.streams import Stream
+from fastebm.testing.twins.twin import Twin
+from fastebm.testing.twins.ula import ULATwin
+
+__all__ = ["TWINS", "MALATwin", "RandomWalkTwin", "Stream", "Twin", "ULATwin", "twin_of"]
+
+# By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
+TWINS: dict[type[Kernel], type[Twin] | None] = {RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin}
+
+
+def twin_of(kernel: Kernel) -> type[Twin]:
+    """The twin of a kernel, to be made from its `settings`.
+
+    Raises
+    ------
+    NotRun : there is none.
+    """
+    found = next((TWINS[kind] for kind in type(kernel).__mro__ if kind in TWINS), None)
+    if found is None:
+        raise NotRun(f"{type(kernel).__name__} has no slow twin; write one and add it to fastebm.testing.twins.TWINS")
+    return found
