@@ -12,15 +12,20 @@ from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel
+from fastebm.sampling.starts import starts
 from fastebm.testing import reach
+from fastebm.testing.algebra import algebra
 from fastebm.testing.contrasts import Contrasts
 from fastebm.testing.invariance import Evidence, evidence, n_statistics, student_p
 from fastebm.testing.laws import Law, law_of
+from fastebm.testing.replay import replay
 from fastebm.testing.reports import NotRun, Report, Tier
+from fastebm.testing.reproducible import reproducibility
 from fastebm.testing.steps import KernelStep, Step, StepFault, checked
 
 _POWER = 0.999
 _FEWEST_GROUPS = 100
+_N_SCATTERED = 150  # chains, in several tiles
 _WORST_SHOWN = 5
 
 
@@ -107,8 +112,8 @@ class _Check:
     ) -> None:
         self.energy, self.alpha, self.delta, self.seed, self.group_size = energy, alpha, delta, seed, group_size
         self.seeds = [int(word) for word in np.random.SeedSequence(seed).generate_state(8, np.uint64) >> np.uint64(1)]
-        step = KernelStep(kernel, energy, self.seeds[0]) if isinstance(kernel, Kernel) else kernel
-        self.step = checked(step)
+        self.sampler: Step = KernelStep(kernel, energy, self.seeds[0]) if isinstance(kernel, Kernel) else kernel
+        self.step = checked(self.sampler)
         if is_reversible is None:
             is_reversible = isinstance(kernel, Kernel) and kernel.is_reversible
         self.is_reversible = is_reversible
@@ -152,32 +157,48 @@ class _Check:
             self.ran.append(Tier(name, "the step returned what no sampler may return", (str(fault),)))
 
     def _exact_tiers(self) -> list[tuple[str, Callable[[], Tier]]]:
-        return []
+        return [
+            ("algebra", lambda: algebra(self._kernel_step(), self.energy, self.seeds[6])),
+            ("replay", lambda: replay(self._kernel_step(), self.seeds[6])),
+            ("same bits", lambda: reproducibility(self.sampler, self.energy, self._scattered(), self.seeds[6])),
+        ]
+
+    def _kernel_step(self) -> KernelStep:
+        if not isinstance(self.sampler, KernelStep):
+            raise NotRun("a step shows neither its densities nor its random numbers")
+        return self.sampler
+
+    def _scattered(self) -> FloatArray:
+        n_chains = -(-_N_SCATTERED // self.group_size) * self.group_size
+        try:
+            return starts(self.energy, None, n_chains, self.seeds[7])
+        except ValueError as fault:
+            raise NotRun(f"no starts are found: {fault}") from None
 
     def _statistical_tiers(self, law: Law, contrasts: Contrasts, n: int) -> str:
         """Run them; returns why nothing can be said, if so."""
-        starts = law.draws(n, self.seeds[1])
-        if doubt := self._doubt(law, contrasts, starts):
+        exact = law.draws(n, self.seeds[1])
+        if doubt := self._doubt(law, contrasts, exact):
             return doubt
-        found = evidence(self.step, law, contrasts, starts, self.seeds[2:5], self.group_size)
+        found = evidence(self.step, law, contrasts, exact, self.seeds[2:5], self.group_size)
         faults = reach.confinements(found, law.columns)
         words = f"{n:,} chains from the exact law, {len(found.statistics)} statistics"
         self.ran.append(self._judged(Tier("invariance", words, tuple(faults), found.statistics)))
         self._try(
             "reach",
             lambda: reach.from_one_point(
-                self.step, law, contrasts, starts[: self.group_size], found.slopes, self.seeds[5]
+                self.step, law, contrasts, exact[: self.group_size], found.slopes, self.seeds[5]
             ),
         )
         self._try("independence", lambda: self._independence(law, contrasts, found))
         return ""
 
-    def _doubt(self, law: Law, contrasts: Contrasts, starts: FloatArray) -> str:
+    def _doubt(self, law: Law, contrasts: Contrasts, draws: FloatArray) -> str:
         """What speaks against the draws, which should have the law that the nodes have; empty if nothing does."""
         if not law.has_means:
             return ""
         means, variances = law.moments(contrasts)
-        shares = law.shares(starts)
+        shares = law.shares(draws)
         sums = contrasts.sums(shares, shares, means, np.zeros_like(means), 1)
         p = np.where(variances > 1e-9, student_p(sums.n, sums.powers[:, : contrasts.n_moments])[1], 1.0)
         worst = int(np.argmin(p))
