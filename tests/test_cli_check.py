@@ -1,5 +1,7 @@
 """The command that checks a user's energy: good ones pass, each kind of bad one does not, and nothing passes unseen."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,10 @@ def open_end(x):
 def half(x):
     return x[0] ** 2 - math.log(x[0])
 
-wide = eb.Gaussian([0.0] * 5)
+@eb.energy(dim=4)
+def quartic(x):
+    return x[0] ** 4 + x[1] ** 2 + x[2] ** 2 + x[3] ** 2
+
 two_wells = eb.DoubleWell(1, barrier=14.0, tilt=1.0)
 number = 3
 '''
@@ -54,56 +59,71 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def outcome(capsys, name, seed=0):
+def outcome(capsys, name, seed=0, *options):
     """Exit status, and by check "ok", "FAILED" or "-" with the words behind it."""
-    status = main(["check", f"checked_energies:{name}", "--seed", str(seed)])
+    status = main(["check", f"checked_energies:{name}", "--seed", str(seed), *options])
     lines = capsys.readouterr().out.splitlines()
-    return status, {line[10:].partition(":")[0]: (line[2:10].strip(), line[10:]) for line in lines[1:-1]}, lines[-1]
+    checks, last = {}, ""
+    for line in lines[1:-1]:
+        if line[:10].strip():
+            last = line[10:].partition(":")[0]
+            checks[last] = (line[2:10].strip(), line[10:])
+        else:
+            verdict, words = checks[last]
+            checks[last] = verdict, f"{words}\n{line.strip()}"
+    return status, checks, lines[-1]
+
+
+CHECKS = ["gradients", "integrable", "kernel", "reproducible", "sampler"]
 
 
 class TestVerdicts:
-    @pytest.mark.parametrize("name", ["ring", "plain"])
-    def test_good_ones(self, name, capsys):
-        seed = int(np.random.SeedSequence().generate_state(1)[0])  # a false alarm in a billion
-        status, checks, last = outcome(capsys, name, seed)
-        assert status == 0
-        verdicts = {check: verdict for check, (verdict, _) in checks.items()}
-        has_theta = name == "ring"
-        assert verdicts == {
-            "gradient in x": "ok", "gradient in theta": "ok" if has_theta else "-", "integrable": "ok", "sampler": "ok"
-        }
-        assert last == "every check that ran holds"
-
-    @pytest.mark.parametrize(("name", "fails"), [
-        ("wrong_grad", "gradient in x"), ("wrong_grad_theta", "gradient in theta"), ("open_end", "integrable"),
-        ("half", "integrable"), ("two_wells", "sampler"),
+    @pytest.mark.parametrize(("name", "options"), [
+        ("ring", ()), ("ring", ("--kernel", "MALA", "--delta", "0.05")), ("plain", ("--step-size", "0.7")),
     ])
-    def test_bad_ones(self, name, fails, capsys):
+    def test_good_ones(self, name, options, capsys):
+        seed = int(np.random.SeedSequence().generate_state(1)[0])  # a false alarm in a billion
+        status, checks, last = outcome(capsys, name, seed, *options)
+        assert [(check, verdict) for check, (verdict, _) in checks.items()] == [(check, "ok") for check in CHECKS]
+        assert status == 0
+        assert last == "every check that ran holds"
+        kernel = "MALA(step_size=None)" if options[:1] == ("--kernel",) else "RandomWalk(step_size="
+        assert kernel in checks["kernel"][1]
+        assert "chains from the exact law" in checks["kernel"][1]
+
+    @pytest.mark.parametrize(("name", "fails", "unknown"), [
+        ("wrong_grad", "gradients", []), ("wrong_grad_theta", "gradients", []),
+        ("open_end", "integrable", ["kernel", "sampler"]), ("half", "integrable", ["kernel", "sampler"]),
+        ("two_wells", "sampler", []),
+    ])
+    def test_bad_ones(self, name, fails, unknown, capsys):
         status, checks, last = outcome(capsys, name)
         assert status == 1
         assert [check for check, (verdict, _) in checks.items() if verdict == "FAILED"] == [fails]
+        assert [check for check, (verdict, _) in checks.items() if verdict == "-"] == unknown
         assert last == "1 check(s) failed"
         if name == "half":
             assert "nan" in checks[fails][1]
         if name == "two_wells":
             assert "init=" in checks[fails][1]
+        if unknown:
+            assert "exact law cannot be computed" in checks["kernel"][1]
 
     def test_what_cannot_be_checked_is_said(self, capsys):
-        status, checks, _ = outcome(capsys, "wide")
+        status, checks, _ = outcome(capsys, "quartic")
         assert status == 0
-        assert [verdict for verdict, _ in checks.values()] == ["ok", "ok", "-", "-"]
+        assert {check: verdict for check, (verdict, _) in checks.items()} == {
+            "gradients": "ok", "integrable": "-", "kernel": "-", "reproducible": "ok", "sampler": "-"
+        }
         assert "quadrature ends at dim=3" in checks["sampler"][1]
 
     def test_a_gradient_that_no_point_shows_is_not_called_good(self):
-        nowhere = eb.energy(1)(lambda x: eb.where(x[0] == 0.5, 0.0, float("inf")))
-        verdict, words = check._gradient(nowhere, np.full((3, 1), 0.5))
-        assert verdict is None
-        assert "x[0]" in words
-
-    def test_a_gradient_of_nan_is_not_called_good(self):
-        wrong = eb.energy(1, grad=lambda x: [float("nan") if x[0] > 50.0 else 2.0 * x[0]])(lambda x: x[0] ** 2)
-        assert check._gradient(wrong, np.array([[1.0]]))[0]
-        assert not check._gradient(wrong, np.array([[60.0]]))[0]
+        nowhere = eb.energy(1)(lambda x: eb.where(x[0] >= 0.0, 0.0, float("inf")))
+        assert check._gradients(nowhere, 0)[0]
+        kinks = eb.energy(1)(lambda x: abs(math.sin(1e9 * x[0])))
+        verdict, words = check._gradients(kinks, 0)
+        assert verdict is False
+        assert "x[0]" in words[0]
 
 
 class TestImports:

@@ -47,6 +47,7 @@ class Energy(abc.ABC):
     dim : dimension of x.
     n_params : length of theta.
     theta : (n_params,) parameters, flat, in the order of `unpack()`; read-only.
+    first_theta : the one it was made with, before any `with_theta`.
     domain : (dim, 2) lower and upper walls, infinite where there is none; None for all of R^dim.
     name : how messages call this energy.
     """
@@ -67,7 +68,9 @@ class Energy(abc.ABC):
         self.name = name
         self.dim = program.dim
         self.n_params = program.n_params
-        self.theta = _frozen(np.concatenate([np.zeros(0), *(value.ravel() for value in arrays.values())]))
+        self.theta = self.first_theta = _frozen(
+            np.concatenate([np.zeros(0), *(value.ravel() for value in arrays.values())])
+        )
 
     @property
     def packed(self) -> FloatArray:
@@ -305,7 +308,9 @@ class Energy(abc.ABC):
         return Observed(self, noise)
 
     def __repr__(self) -> str:
-        return f"{self.name}(dim={self.dim}, n_params={self.n_params})"
+        from fastebm.energies.expressions import expression
+
+        return expression(self) or f"{self.name}(dim={self.dim}, n_params={self.n_params})"
 
     def _replaced(self, **attributes: Any) -> Self:
         """A copy with other attributes."""

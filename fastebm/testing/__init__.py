@@ -1,7 +1,11 @@
 """Checks of what users write, with a stated outcome for everything that was or could not be compared."""
 
+import importlib
+from typing import Any
+
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
 from fastebm.testing.kernels import KernelReport, check_kernel
+from fastebm.testing.ledgers import Ledger
 from fastebm.testing.reports import CheckError, Report, Statistic, Tier
 from fastebm.testing.reproducible import check_reproducible
 
@@ -11,6 +15,7 @@ __all__ = [
     "GradientError",
     "GradientReport",
     "KernelReport",
+    "Ledger",
     "Report",
     "Statistic",
     "Tier",
@@ -18,3 +23,15 @@ __all__ = [
     "check_kernel",
     "check_reproducible",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`strategies` on first use: only it needs hypothesis."""
+    if name != "strategies":
+        raise AttributeError(f"module 'fastebm.testing' has no attribute {name!r}")
+    try:
+        return importlib.import_module("fastebm.testing.strategies")
+    except ModuleNotFoundError as fault:
+        if fault.name != "hypothesis":
+            raise
+        raise ImportError('fastebm.testing.strategies needs hypothesis; run: pip install "fastebm[test]".') from None
