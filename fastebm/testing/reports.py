@@ -1,4 +1,4 @@
-"""What every check of a sampler or an estimator returns: tiers that ran with what they saw, and tiers that could not."""
+"""What every check of a sampler or an estimator returns: tiers, with what they saw, or why they could not run."""
 
 from dataclasses import dataclass, field
 

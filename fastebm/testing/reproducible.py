@@ -46,7 +46,7 @@ eb.sample(eb.load(model), kernel, **json.loads(options)).save(result)
 Arrays = tuple[NDArray[Any], ...]
 
 
-def reproducibility(step: Step, energy: Energy, starts: FloatArray, seed: int) -> Tier:
+def reproducibility(step: Step, X: FloatArray, seed: int) -> Tier:
     """Whether the states and the seed decide all bits of what the step returns.
 
     Of a `KernelStep` also: whether threads, cuts of a run, other chains beside one and their order change nothing.
@@ -54,14 +54,13 @@ def reproducibility(step: Step, energy: Energy, starts: FloatArray, seed: int) -
     Parameters
     ----------
     step : the sampler.
-    energy : what it samples.
-    starts : (n, dim) states, n at least 2.
+    X : (n, dim) states to begin at, n at least 2.
     seed : any.
     """
-    faults = _of_any_step(checked(step), starts, seed)
-    words = f"{len(starts)} states twice with one seed and once with another"
+    faults = _of_any_step(checked(step), X, seed)
+    words = f"{len(X)} states twice with one seed and once with another"
     if isinstance(step, KernelStep) and not faults:
-        faults = _of_a_kernel(step, starts, seed)
+        faults = _of_a_kernel(step, X, seed)
         words += ", threads 1, 2, 3, 7, cuts, resumed chains, fewer chains, chains in another order"
     return Tier(NAME, words, tuple(faults))
 
@@ -99,8 +98,9 @@ def _of_a_kernel(step: KernelStep, X: FloatArray, seed: int) -> list[str]:
     faults = []
 
     def compare(found: Arrays, right: Arrays, what: str) -> None:
-        differing = [one.reshape(len(one), -1) != other.reshape(len(one), -1) for one, other in zip(found, right, strict=True)]
-        is_other = np.logical_or.reduce([one.any(axis=1) for one in differing])
+        is_other = np.zeros(len(found[0]), dtype=bool)
+        for one, other in zip(found, right, strict=True):
+            is_other |= (one != other).reshape(len(one), -1).any(axis=1)
         if is_other.any():
             faults.append(
                 f"{name} gives other bits {what}, for {int(is_other.sum())} of {len(is_other)} chains, chain "
@@ -174,14 +174,15 @@ def check_reproducible(kernel_or_step: Kernel | Step, energy: Energy, *, rng: RN
     """
     _checks.instance(energy, Energy, "energy", "eb.Gaussian([0.0])")
     seed = _checks.seed(rng)
-    step = KernelStep(kernel_or_step, energy, seed) if isinstance(kernel_or_step, Kernel) else kernel_or_step
-    of = type(step.kernel) if isinstance(step, KernelStep) else step
-    report_name = f"check_reproducible of {getattr(of, '__name__', type(of).__name__)} on {energy.name}"
+    what = kernel_or_step.kernel if isinstance(kernel_or_step, KernelStep) else kernel_or_step
+    called = repr(what) if isinstance(what, Kernel) else getattr(what, "__name__", type(what).__name__)
+    report_name = f"check_reproducible of {called} on {energy.name}"
     try:
+        step = KernelStep(kernel_or_step, energy, seed) if isinstance(kernel_or_step, Kernel) else kernel_or_step
         X = starts(energy, None, _N_CHAINS, seed)
     except ValueError as fault:
-        return Report(report_name, (), {NAME: str(fault)}, seed, unjudged=f"no starts are found: {fault}")
-    ran, skipped = [reproducibility(step, energy, X, seed)], {}
+        return Report(report_name, (), {NAME: str(fault)}, seed, unjudged=f"there is nothing to begin with: {fault}")
+    ran, skipped = [reproducibility(step, X, seed)], {}
     parts: dict[str, Callable[[KernelStep, int], Tier]] = {
         "draws": _draws, "file": _file, "new process": _new_process,
     }
@@ -220,8 +221,8 @@ def _draws(step: KernelStep, seed: int) -> Tier:
     ):
         if not (np.array_equal(run.step_size, long.step_size) and np.array_equal(run.scale, long.scale)):
             faults.append(
-                f"{name} reports step_size={run.step_size} for {what} and {long.step_size} without (seed {seed}); freeze "
-                "what is tuned when warm-up ends."
+                f"{name} reports step_size={run.step_size} for {what} and {long.step_size} without (seed {seed}); "
+                "freeze what is tuned when warm-up ends."
             )
         if not np.array_equal(run.draws, wanted):
             faults.append(f"{name} gives other draws for {what} (seed {seed}).")

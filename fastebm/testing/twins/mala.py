@@ -23,5 +23,5 @@ class MALATwin(Twin):
     def propose(self, x: FloatArray, slope: FloatArray, normals: FloatArray) -> FloatArray:
         return np.asarray(x - self.eps * slope + self.scale * normals)
 
-    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: FloatArray) -> FloatArray:
         return log_normal(np.subtract(y, x) + self.eps * slope_x, self.scale)

@@ -20,5 +20,5 @@ class RandomWalkTwin(Twin):
     def propose(self, x: FloatArray, slope: FloatArray, normals: FloatArray) -> FloatArray:
         return np.asarray(x + self.scale * normals)
 
-    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: FloatArray) -> FloatArray:
         return log_normal(np.subtract(y, x), self.scale)

@@ -40,11 +40,11 @@ class Twin(abc.ABC):
         """y (..., dim) from x, dE/dx there and standard normal numbers, all of that shape."""
 
     @abc.abstractmethod
-    def log_density(self, y: FloatArray, x: FloatArray, slope_x: Energies) -> FloatArray:
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: FloatArray) -> FloatArray:
         """log q(y | x) with its constant (...,), for points (..., dim) that broadcast."""
 
     def log_ratio(
-        self, x: FloatArray, e_x: Energies, slope_x: Energies, y: FloatArray, e_y: Energies, slope_y: Energies
+        self, x: FloatArray, e_x: Energies, slope_x: FloatArray, y: FloatArray, e_y: Energies, slope_y: FloatArray
     ) -> FloatArray:
         """log of pi(y) q(x | y) / (pi(x) q(y | x)) (...,): y is accepted when log u is below it.
 

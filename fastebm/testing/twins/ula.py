@@ -18,7 +18,9 @@ class ULATwin(MALATwin):
     is_exact = False
 
     def log_ratio(
-        self, x: FloatArray, e_x: Energies, slope_x: Energies, y: FloatArray, e_y: Energies, slope_y: Energies
+        self, x: FloatArray, e_x: Energies, slope_x: FloatArray, y: FloatArray, e_y: Energies, slope_y: FloatArray
     ) -> FloatArray:
         """+inf where y is finite in all respects, -inf elsewhere."""
-        return np.where(np.isfinite(e_y) & np.isfinite(slope_y).all(axis=-1), np.inf, -np.inf)
+        is_finite = np.isfinite(e_y) & np.isfinite(slope_y).all(axis=-1)
+        pairs = np.broadcast_shapes(np.shape(e_x), np.shape(x)[:-1], np.shape(y)[:-1], np.shape(is_finite))
+        return np.where(np.broadcast_to(is_finite, pairs), np.inf, -np.inf)
