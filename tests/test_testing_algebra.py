@@ -58,7 +58,8 @@ def test_what_is_not_claimed_is_said():
     assert "no claim that pi K = pi" in found.words
     flat = eb.energy(1)(lambda x: 0.0 * x[0])
     for kernel, E, why in (
-        (eb.MALA(0.1), ENERGY, "there are 3 dimensions"), (eb.RandomWalk(1e-6), ENERGIES["well"], "proposals are so short"),
+        (eb.MALA(0.1), ENERGY, "there are 3 dimensions"),
+        (eb.RandomWalk(1e-6), ENERGIES["well"], "proposals are so short"),
         (eb.RandomWalk(1.0), flat, "the law is not known"),
     ):
         assert f"pi K not computed, since {why}" in algebra(KernelStep(kernel, E, 1), E).words

@@ -113,9 +113,8 @@ def test_bad_steps_are_named(step, words):
 
 PROPOSED = "energy(y, packed, e_y)"
 BREAKS = {
-    "begins each call otherwise": (
-        PROPOSED, PROPOSED + "\n        for c in range(width):\n            e_y[c] += 0.5 if _ == 0 else 0.0",
-        "in 3 + 4 transitions",
+    "looks at how many transitions are asked for": (
+        PROPOSED, PROPOSED + "\n        e_y += 0.01 * n_transitions", "in 3 + 4 transitions",
     ),
     "looks at the whole tile": ("here - there)", "here - there + 0.01 * x[0, 0])", "at other places"),
     "uses a neighbour's energy": (PROPOSED, PROPOSED + "\n        e_y[0] = e_y[width - 1]", "of 50 chains than of 150"),

@@ -26,6 +26,7 @@ _N_PAIRS = 256
 _N_TRANSITIONS = 9
 _LEAST_NODES = {1: 64, 2: 16}  # a side of the lattice
 _MOST_NODES = 1500
+_MOST_PROPOSED = 1.001  # less than 1 is right where proposals leave the lattice; far from 0 its points are rounded
 _HOSTILE = (np.inf, -np.inf, np.nan)
 
 
@@ -138,7 +139,7 @@ def _kept_on_a_lattice(twin: Twin, energy: Energy) -> Part:
     faults = []
     if not residual < BALANCE:
         faults.append(f"pi K differs from pi by {residual:.2g} on a lattice of {len(X)} points, above {BALANCE}.")
-    if not most < 1.0 + BALANCE:  # less is right where proposals leave the lattice
+    if not most < _MOST_PROPOSED:
         faults.append(f"the rule proposes with a total probability of {most}, above 1; q(y | x) is not normalised.")
     return [f"pi K = pi on {len(X)} points to {residual:.1e}"], faults
 
