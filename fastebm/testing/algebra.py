@@ -76,19 +76,15 @@ def acceptance(log_ratio: FloatArray) -> FloatArray:
     return np.asarray(np.exp(np.minimum(log_ratio, 0.0)))
 
 
-def _slopes(twin: Twin, energy: Energy, X: FloatArray) -> FloatArray:
-    return energy.grad(X) if twin.needs_grad else np.zeros_like(X)
-
-
 def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Generator) -> Part:
     """Detailed balance at proposals, at pairs from all over, and with energies as hostile as they come."""
     if not twin.is_exact:
         return ["no claim of detailed balance, since the rule tests nothing"], []
-    slope_x = _slopes(twin, energy, X)
+    slope_x = twin.slopes(energy.grad, X)
     proposed = twin.propose(X, slope_x, generator.standard_normal(X.shape))
     x, g_x = np.tile(X, (2, 1)), np.tile(slope_x, (2, 1))
     y = np.concatenate([proposed, np.roll(X, 1, axis=0)])
-    e_x, e_y, g_y = energy.energy(x), energy.energy(y), _slopes(twin, energy, y)
+    e_x, e_y, g_y = energy.energy(x), energy.energy(y), twin.slopes(energy.grad, y)
     is_usable = np.isfinite(e_x) & np.isfinite(e_y) & np.isfinite(g_x).all(axis=1) & np.isfinite(g_y).all(axis=1)
     if not is_usable.any():
         return [], [f"no pair of points has finite energies, so that nothing of {energy.name} can be balanced."]
@@ -125,7 +121,7 @@ def _kept_on_a_lattice(twin: Twin, energy: Energy) -> Part:
     if isinstance(lattice, str):
         return [f"pi K not computed, since {lattice}"], []
     X, volume = lattice
-    e, slopes = energy.energy(X), _slopes(twin, energy, X)
+    e, slopes = energy.energy(X), twin.slopes(energy.grad, X)
     inside = np.isfinite(e) & np.isfinite(slopes).all(axis=1)
     X, e, slopes = X[inside], e[inside], slopes[inside]
     law = np.exp(e.min() - e)
@@ -190,10 +186,8 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
     """How far the compiled transition is from its formulas; +inf for what is right or wrong only."""
     name = type(probe.kernel).__name__
     x, e_x, slope_x, slope_y = probe.x, probe.e_x, probe.slope_x, probe.slope_y
-    streams = [Stream(seed, c) for c in range(LANES)]
-    normals = np.array([stream.normals(x.shape[1]) for stream in streams])
-    exponentials = np.array([stream.exponential() if twin.is_exact else 0.0 for stream in streams])
-    wanted_y = twin.propose(x, slope_x if twin.needs_grad else np.zeros_like(x), normals)
+    normals, log_u = map(np.array, zip(*(twin.numbers(Stream(seed, c), x.shape[1]) for c in range(LANES)), strict=True))
+    wanted_y = twin.propose(x, slope_x, normals)
 
     low = np.full(LANES, -1e300)
     is_accepted = probe.accepts(low)
@@ -211,7 +205,7 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
     )
 
     there, back = twin.log_density(y, x, slope_x), twin.log_density(x, y, slope_y)
-    wanted = e_x + exponentials + back - there if twin.is_exact else e_x
+    wanted = e_x - log_u + back - there if twin.is_exact else e_x
     if twin.is_exact:
         found = thresholds(probe.accepts, LANES)
         yield "thresholds of acceptance", _numbers(np.abs(found - wanted) / (1.0 + np.abs(wanted))), lambda c: (
@@ -220,7 +214,7 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
         )
     around = [wanted + shift * (1.0 + np.abs(wanted)) for shift in _SHIFTS]
     for e_y in around + [np.full(LANES, one) for one in _HOSTILE]:
-        is_wanted = -exponentials < twin.log_ratio(x, e_x, slope_x, y, e_y, slope_y)
+        is_wanted = log_u < twin.log_ratio(x, e_x, slope_x, y, e_y, slope_y)
         is_accepted = probe.accepts(e_y)
         yield "decisions", _wrong(is_accepted != is_wanted), lambda c: (
             f"{name} {('rejects', 'accepts')[int(is_accepted[c])]} y={y[c].tolist()} of energy {e_y[c]} from "  # noqa: B023
