@@ -1,4 +1,4 @@
-"""Kernels with a line changed, by what is wrong with them, and the tiers without chance that have to see it."""
+"""Kernels with a line changed, by what is wrong with them; every tier without chance says which of them it misses."""
 
 import fastebm as eb
 from fastebm.kernels import Kernel

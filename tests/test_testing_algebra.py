@@ -24,6 +24,7 @@ ENERGIES = {
     "mixture": eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.6, [0.3, 0.7]),
     "well": eb.DoubleWell(1, tilt=0.4),
     "Rosenbrock": eb.Rosenbrock(2),
+    "kinked": eb.energy(1)(lambda x: 40.0 * abs(x[0] - 0.3)),
     "walled": eb.energy(1, domain=[(0.0, 2.0)])(lambda x: 1.5 * x[0]),
     "Gaussian of dimension 11": eb.Gaussian(np.linspace(-1.0, 2.0, 11), np.linspace(0.1, 3.0, 11)),
 }

@@ -69,6 +69,7 @@ def test_without_starts_nothing_is_judged():
     with pytest.raises(CheckError, match="could not be judged"):
         report.raise_if_failed()
     refused(lambda: check_reproducible(eb.RandomWalk(1.0), "E"), "energy", kind=TypeError)
+    refused(lambda: check_reproducible("walk", WELL), "kernel_or_step is 'walk'", kind=TypeError)
 
 
 # ---- steps ----

@@ -1,11 +1,12 @@
 """Tier 0, without chance: the rule balances in formulas, and the compiled kernel decides as the formulas say."""
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from fastebm import tiles
-from fastebm._checks import FloatArray
+from fastebm._checks import FastebmWarning, FloatArray
 from fastebm.energies import Energy
 from fastebm.exact.densities import NotNormalisableError
 from fastebm.exact.quadrature import grid
@@ -146,7 +147,9 @@ def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
     if dim not in _LEAST_NODES:
         return f"there are {dim} dimensions"
     try:
-        points = grid(energy, rtol=1e-3).points
+        with warnings.catch_warnings():  # how well log Z is known does not matter here
+            warnings.simplefilter("ignore", FastebmWarning)
+            points = grid(energy, rtol=1e-3).points
     except (NotNormalisableError, ValueError) as fault:
         return f"the law is not known: {fault}"
     low, high = points.min(axis=0), points.max(axis=0)
