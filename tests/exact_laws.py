@@ -1,16 +1,11 @@
-"""Laws that kernels must keep, with exact draws and closed integral transforms; and kernels with one line changed."""
+"""Laws that kernels must keep, with exact draws and closed integral transforms."""
 
-import inspect
 import math
-import sys
 
 import numpy as np
 import scipy
 
 import fastebm as eb
-from fastebm._compile import Compiled
-from fastebm.kernels import Kernel
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE
 
 MIXTURE = eb.GaussianMixture([[-1.5], [1.0]], [[[0.4]], [[0.8]]], [0.35, 0.65])
 GAUSSIAN = eb.Gaussian([1.0, -0.5, 2.0], [2.0, 0.5, 1.0])
@@ -49,21 +44,3 @@ CASES = {
     "gaussian": (GAUSSIAN, gaussian_draws, gaussian_shares, [1.7, 0.9, 1.2]),
     "mixture": (MIXTURE, mixture_draws, mixture_shares, [2.0]),
 }
-
-
-def mutant(kernel: type[Kernel], old: str, new: str, *arguments) -> Kernel:
-    """The kernel with one line of its source changed."""
-    module = sys.modules[kernel.__module__]
-    text = inspect.getsource(module.advance.make())
-    assert text.count(old) == 1, f"{old!r} is no longer a line of the kernel; choose another change"
-    text = text[text.index("def ") :].replace(old, new)
-
-    def build():
-        scope = dict(vars(module), __name__=__name__, math=math)
-        exec(text, scope)
-        return scope["advance"]
-
-    class Mutant(kernel):
-        advance = Compiled(build, ADVANCE_SIGNATURE, text, "mutant")
-
-    return Mutant(*arguments)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from means import ALPHA, fresh_seed, mean_may_be
 from messages import refused
 from scipy.stats import chisquare
-from twins import Stream, metropolis
 
 import fastebm as eb
 from fastebm.exact import exact_draws
+from fastebm.testing.twins import RandomWalkTwin, Stream
 
 WELL = eb.DoubleWell(1, barrier=1.2, location=1.1, tilt=0.35)
 STEP = 0.8
@@ -133,7 +133,7 @@ class TestReplay:
         for energy, start in zip(self.ENERGIES, starts, strict=True):
             x = x if start is None else start
             runs = [
-                metropolis(lambda point: energy.energy(np.array(point)), x[c], [STEP] * 2, stream, k)  # noqa: B023
+                RandomWalkTwin(np.array([STEP] * 2)).run(energy.energy, None, x[c], stream, k)
                 for c, stream in enumerate(streams)
             ]
             if min(closest for _, _, closest in runs) < 1e-9:

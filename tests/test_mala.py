@@ -1,29 +1,24 @@
-"""The Metropolis-adjusted Langevin algorithm: its algebra, its replay in plain Python, its law, and broken ones."""
+"""The Metropolis-adjusted Langevin algorithm: hostile energies, its law, and broken ones.
+
+Its algebra and its replay in plain Python are in test_testing_algebra and test_testing_replay.
+"""
 
 import math
 
 import numpy as np
 import pytest
 from energy_laws import same
-from exact_laws import CASES, GAUSSIAN, MIXTURE, gaussian_draws, mixture_draws, mixture_shares, mutant
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from exact_laws import CASES, GAUSSIAN, MIXTURE, gaussian_draws, mixture_draws, mixture_shares
 from invariance import bound, entropy, largest_z, moments, verdict
 from messages import refused
-from twins import Stream, langevin
 
 import fastebm as eb
 from fastebm.kernels.mala import MALA
 from fastebm.sampling.chains import Chains
+from fastebm.testing.changes import changed
 
-seeds = st.integers(0, 2**64 - 1)
-LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 WALLED = eb.energy(1, domain=[(0.0, 2.0)])(lambda x: 1.5 * x[0])
-TARGETS = {
-    "gaussian": eb.Gaussian([1.0, -2.0, 0.5], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]]),
-    "mixture": eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.6, [0.3, 0.7]),
-    "walled": WALLED,
-}
+CORRELATED = eb.Gaussian([1.0, -2.0, 0.5], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]])
 STEPS = {"gaussian": [1.1, 0.4, 0.7], "mixture": [0.5]}
 
 
@@ -35,72 +30,10 @@ def advanced(E, starts, seed, eps, *lengths, n_threads=1):
     return chains.positions, chains.energies, *chains.counts()
 
 
-class TestAlgebra:
-    @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.05, 3.0), st.floats(-50, 50), st.floats(-50, 50))
-    def test_detailed_balance_of_the_plain_rule(self, x, y, eps, g_x, g_y):
-        """pi(x) q(y|x) a(x, y) = pi(y) q(x|y) a(y, x), with any numbers in the place of the slopes."""
-        e_x, e_y = 0.7 * x**2, abs(y) ** 1.5
-
-        def log_q(to, start, slope):
-            return -((to - start + eps * slope) ** 2) / (4.0 * eps)
-
-        log_ratio = e_x - e_y + log_q(x, y, g_y) - log_q(y, x, g_x)
-        there = -e_x + log_q(y, x, g_x) + min(0.0, log_ratio)
-        back = -e_y + log_q(x, y, g_y) + min(0.0, -log_ratio)
-        assert there == pytest.approx(back, rel=1e-12, abs=1e-12 * (abs(log_ratio) + 1.0))
-
-    @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.05, 3.0), st.floats(-5, 5), st.floats(-5, 5))
-    def test_the_ratio_of_proposals_as_it_is_compiled(self, x, y, eps, g_x, g_y):
-        """log q(x|y) - log q(y|x) = (g_x + g_y) (y - x + eps (g_x - g_y) / 2) / 2."""
-        plain = ((y - x + eps * g_x) ** 2 - (x - y + eps * g_y) ** 2) / (4.0 * eps)
-        size = ((y - x) ** 2 + (eps * g_x) ** 2 + (eps * g_y) ** 2) / eps
-        compiled = 0.5 * (g_x + g_y) * (y - x + 0.5 * eps * (g_x - g_y))
-        assert compiled == pytest.approx(plain, rel=1e-12, abs=1e-14 * size + 1e-300)
-
-
-class TestReplay:
-    @given(seeds, st.sampled_from(list(TARGETS)), st.floats(0.05, 2.0), st.integers(1, 90))
-    @settings(max_examples=40)
-    def test_twenty_transitions_lane_by_lane(self, seed, name, size, n):
-        E = TARGETS[name]
-        generator = np.random.default_rng(seed)
-        starts = generator.uniform(0.1, 1.0, (n, E.dim))
-        eps = size * generator.uniform(0.5, 1.5, E.dim)
-        chains = Chains(E, MALA(), starts, seed, 1)
-        draws, values = np.empty((n, 20, E.dim)), np.empty((n, 20))
-        chains.advance(20, MALA().settings(eps, np.ones(E.dim)), thin=1, draws=draws, energies=values)
-        for c in {0, n // 3, n - 1}:
-            positions, accepts, closest = langevin(
-                E.energy, E.grad, starts[c], eps, Stream(seed, c), 20, is_adjusted=True
-            )
-            assume(closest > 1e-11)
-            assert chains.counts()[0][c] == accepts.sum()
-            np.testing.assert_allclose(draws[c], positions, rtol=1e-11, atol=1e-11)
-            np.testing.assert_allclose(values[c], [E.energy(x) for x in positions], rtol=1e-11, atol=1e-11)
-
-    def test_the_streams_end_where_the_twins_do(self):
-        E, n = TARGETS["gaussian"], 5
-        chains = Chains(E, MALA(), np.zeros((n, 3)), 9, 1)
-        chains.advance(7, MALA().settings(1.0, np.ones(3)))
-        for c in range(n):
-            twin = Stream(9, c)
-            langevin(E.energy, E.grad, np.zeros(3), np.ones(3), twin, 7, is_adjusted=True)
-            assert chains.streams.transpose(1, 0, 2).reshape(4, -1)[:, c].tolist() == twin.state
-
-    @given(seeds, st.sampled_from(list(TARGETS)), st.integers(1, 200), LENGTHS)
-    @settings(max_examples=20)
-    def test_the_same_bits_for_any_cut_and_any_threads(self, seed, name, n, lengths):
-        """What a chain remembers of the gradient goes over from one call to the next."""
-        E = TARGETS[name]
-        starts = np.random.default_rng(seed).uniform(0.1, 1.0, (n, E.dim))
-        wanted = advanced(E, starts, seed, 0.4, sum(lengths))
-        for n_threads in (1, 2, 3, 7):
-            got = advanced(E, starts, seed, 0.4, *lengths, n_threads=n_threads)
-            assert all(same(a, b) for a, b in zip(wanted, got, strict=True))
-
+class TestMemory:
     def test_another_energy_takes_over_with_its_own_gradient(self):
         """As particles do while a model is trained."""
-        E, other = TARGETS["gaussian"], TARGETS["gaussian"].with_theta(mean=[0.0, 0.0, 3.0])
+        E, other = CORRELATED, CORRELATED.with_theta(mean=[0.0, 0.0, 3.0])
         chains = Chains(E, MALA(), np.zeros((9, 3)), 4, 1)
         chains.advance(3, MALA().settings(0.3, np.ones(3)))
         fresh = Chains(other, MALA(), chains.positions, 4, 1)
@@ -169,7 +102,7 @@ class TestLaw:
     def test_broken_kernels_are_caught(self, change):
         """With a step that is long enough for a third of the proposals to be rejected."""
         E, draw, transform, _ = CASES["mixture"]
-        broken = mutant(MALA, *MUTANTS[change])
+        broken = changed(MALA(), *MUTANTS[change])
         worst, allowed = verdict(broken, [1.2], E, draw, transform, entropy(), n=400_000)
         assert worst > allowed
 

@@ -1,57 +1,31 @@
-"""Random-walk Metropolis: its algebra, its replay in plain Python, its law from exact starts, and broken ones."""
+"""Random-walk Metropolis: hostile energies, its law from exact starts, and broken ones.
+
+Its algebra and its replay in plain Python are in test_testing_algebra and test_testing_replay.
+"""
 
 import math
 
 import numpy as np
 import pytest
 from energy_laws import same
-from exact_laws import CASES, MIXTURE, mixture_draws, mixture_shares, mutant
-from hypothesis import assume, given, settings
+from exact_laws import CASES, MIXTURE, mixture_draws, mixture_shares
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariance import ALPHA, bound, entropy, largest_z, moments, verdict
 from messages import refused
-from twins import Stream, metropolis
 
 import fastebm as eb
 from fastebm import streams
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.sampling.chains import Chains
+from fastebm.testing.changes import changed
+from fastebm.testing.twins import Stream
 
 seeds = st.integers(0, 2**64 - 1)
 energies = st.floats(-30, 30) | st.sampled_from([math.inf, -math.inf, math.nan, 1e300, -1e300, 0.0])
 
 
-def acceptance(e: float, e_new: float) -> float:
-    """The probability with which the rule accepts, as the twin decides: P(log u < e - e_new), nan and -inf never."""
-    if not e_new > -math.inf or math.isnan(e - e_new):
-        return 0.0
-    return 1.0 if e >= e_new else math.exp(e - e_new)
-
-
-class TestAlgebra:
-    @given(energies, energies)
-    def test_detailed_balance(self, e, e_new):
-        """exp(-e) a(e, e') = exp(-e') a(e', e) wherever both have a density; proposals are symmetric."""
-        assume(math.isfinite(e) and not (math.isnan(e_new) or e_new == -math.inf))
-        low = min(e, e_new)
-        there = math.exp(low - e) * acceptance(e, e_new)
-        back = (0.0 if e_new == math.inf else math.exp(low - e_new)) * acceptance(e_new, e)
-        assert there == pytest.approx(back, rel=1e-12)
-        assert 0.0 <= acceptance(e, e_new) <= 1.0
-
-    @pytest.mark.parametrize("rule", [acceptance, lambda e, new: 1.0 / (1.0 + math.exp(min(new - e, 700.0)))])
-    def test_the_law_is_kept_on_a_grid(self, rule):
-        """pi K = pi for the double well with steps of a discretised normal distribution, all of it enumerated."""
-        moved = kept(rule)
-        assert moved < 1e-12
-
-    @pytest.mark.parametrize("wrong", [
-        lambda e, new: min(1.0, acceptance(e, new) + 0.01), lambda e, new: acceptance(0.95 * e, 0.95 * new),
-        lambda e, new: 1.0 if new <= e else 0.9 * acceptance(e, new),
-    ], ids=["generous", "hot", "strict"])
-    def test_wrong_rules_move_the_law(self, wrong):
-        assert kept(wrong) > 1e-6
-
+class TestHostile:
     @pytest.mark.filterwarnings("ignore:.*chain by chain")
     @pytest.mark.parametrize("is_branching", [False, True])
     @given(energies, energies, seeds, st.integers(1, 40))
@@ -107,55 +81,6 @@ def BRANCHING_PLATEAUS(x, theta):
     return decoded(theta.there[0], theta.there[1])
 
 
-def kept(rule) -> float:
-    """How far one transition by the rule moves the law of the double well, as the largest change of a probability."""
-    grid = np.linspace(-3.0, 3.0, 121)
-    e = eb.DoubleWell(barrier=3.0, tilt=0.7).energy(grid[:, None])
-    law = np.exp(-e)
-    law /= law.sum()
-    steps = np.exp(-0.5 * ((grid[:, None] - grid) / 0.8) ** 2)
-    steps /= steps.sum(axis=1).max()
-    K = steps * [[rule(a, b) for b in e] for a in e]
-    np.fill_diagonal(K, 0.0)
-    np.fill_diagonal(K, 1.0 - K.sum(axis=1))
-    return float(np.abs(law @ K - law).max())
-
-
-TARGETS = {
-    "gaussian": eb.Gaussian([1.0, -2.0, 0.5], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]]),
-    "mixture": eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.6, [0.3, 0.7]),
-    "walled": eb.energy(1, domain=[(0.0, 2.0)])(lambda x: 1.5 * x[0]),
-}
-
-
-class TestReplay:
-    @given(seeds, st.sampled_from(list(TARGETS)), st.floats(0.05, 3.0), st.integers(1, 90))
-    @settings(max_examples=40)
-    def test_twenty_transitions_lane_by_lane(self, seed, name, size, n):
-        E = TARGETS[name]
-        generator = np.random.default_rng(seed)
-        starts = generator.uniform(0.1, 1.0, (n, E.dim))
-        step = size * generator.uniform(0.5, 1.5, E.dim)
-        chains = Chains(E, RandomWalk(), starts, seed, 1)
-        draws, values = np.empty((n, 20, E.dim)), np.empty((n, 20))
-        chains.advance(20, step, thin=1, draws=draws, energies=values)
-        for c in {0, n // 3, n - 1}:
-            positions, accepts, closest = metropolis(E.energy, starts[c], step, Stream(seed, c), 20)
-            assume(closest > 1e-12)
-            assert chains.counts()[0][c] == accepts.sum()
-            np.testing.assert_allclose(draws[c], positions, rtol=1e-12, atol=1e-12)
-            np.testing.assert_allclose(values[c], [E.energy(x) for x in positions], rtol=1e-11, atol=1e-11)
-
-    def test_the_streams_end_where_the_twins_do(self):
-        E, n = TARGETS["gaussian"], 5
-        chains = Chains(E, RandomWalk(), np.zeros((n, 3)), 9, 1)
-        chains.advance(7, np.ones(3))
-        for c in range(n):
-            twin = Stream(9, c)
-            metropolis(E.energy, np.zeros(3), np.ones(3), twin, 7)
-            assert chains.streams.transpose(1, 0, 2).reshape(4, -1)[:, c].tolist() == twin.state
-
-
 MUTANTS = {
     "generous by 0.01": (
         "-load_row(exponentials, l) < here - there",
@@ -181,7 +106,8 @@ class TestLaw:
     @pytest.mark.parametrize("change", MUTANTS)
     def test_broken_kernels_are_caught(self, name, change):
         E, draw, transform, step = CASES[name]
-        worst, allowed = verdict(mutant(RandomWalk, *MUTANTS[change]), step, E, draw, transform, entropy(), n=400_000)
+        broken = changed(RandomWalk(), *MUTANTS[change])
+        worst, allowed = verdict(broken, step, E, draw, transform, entropy(), n=400_000)
         assert worst > allowed
 
     @pytest.mark.parametrize("name", CASES)
@@ -194,7 +120,7 @@ class TestLaw:
     def test_a_correct_kernel_of_another_look_is_not_caught(self):
         """Barker's rule keeps the law too, and a mutant that only names things anew keeps the bits."""
         rule = "math.exp(-load_row(exponentials, l)) * (1.0 + math.exp(there - here)) < 1.0"
-        barker = mutant(RandomWalk, "-load_row(exponentials, l) < here - there", rule)
+        barker = changed(RandomWalk(), "-load_row(exponentials, l) < here - there", rule)
         E, draw, transform, step = CASES["mixture"]
         seed = entropy()
         worst, allowed = verdict(barker, step, E, draw, transform, seed)

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from invariance import bound, entropy, largest_z, moments
 from messages import refused
-from twins import Stream, metropolis
 
 import fastebm as eb
 from fastebm import FastebmWarning
+from fastebm.testing.twins import RandomWalkTwin, Stream
 
 seeds = st.integers(0, 2**64 - 1)
 E = eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.5)
@@ -90,11 +90,12 @@ class TestFrozenStep:
         """A replay in plain Python from the first draw on, with the stream where warm-up has left it."""
         seed = entropy()
         run = quiet(E, n_chains=9, n_draws=30, n_warmup=n_warmup, rng=seed)
+        walk = RandomWalkTwin(run.step_size * run.scale)
         for c in (0, 8):
             twin = Stream(seed, c)
             for _ in range(3 * (n_warmup + 1)):  # two words of a pair of normals and one for the decision
                 twin.word()
-            positions, _, closest = metropolis(E.energy, run.draws[c, 0], run.step_size * run.scale, twin, 29)
+            positions, _, closest = walk.run(E.energy, None, run.draws[c, 0], twin, 29)
             if closest > 1e-12:
                 np.testing.assert_allclose(run.draws[c, 1:], positions, rtol=1e-12, atol=1e-12, err_msg=f"seed {seed}")
 

@@ -15,6 +15,7 @@ from fastebm import streams
 from fastebm._compile import FLAGS
 from fastebm.lanes.lane import WORDS, place, stored
 from fastebm.lanes.vectors import Word
+from fastebm.testing.twins.streams import GOLDEN, MASK, STARTS, Stream, direction
 from fastebm.tiles import LANES
 
 ALPHA = 1e-9

@@ -1,61 +1,22 @@
-"""The unadjusted Langevin algorithm: its replay in plain Python, its law in closed form, and what it refuses."""
+"""The unadjusted Langevin algorithm: its law in closed form, and what it refuses.
+
+Its replay in plain Python is in test_testing_replay.
+"""
 
 import math
 import warnings
 
 import numpy as np
 import pytest
-from energy_laws import same
-from exact_laws import mutant
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from invariance import bound, entropy, largest_z
 from messages import refused
-from twins import Stream, langevin
 
 import fastebm as eb
 from fastebm.kernels.ula import ULA
 from fastebm.sampling.chains import Chains
+from fastebm.testing.changes import changed
 
-seeds = st.integers(0, 2**64 - 1)
-TARGETS = {
-    "gaussian": eb.Gaussian([1.0, -2.0, 0.5], [[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]]),
-    "mixture": eb.GaussianMixture([[0.0, 0.0], [2.0, 1.0]], 0.6, [0.3, 0.7]),
-}
 NORMAL = eb.Gaussian([0.0])
-
-
-class TestReplay:
-    @given(seeds, st.sampled_from(list(TARGETS)), st.floats(0.01, 0.5), st.integers(1, 90))
-    @settings(max_examples=30)
-    def test_twenty_transitions_lane_by_lane(self, seed, name, size, n):
-        E = TARGETS[name]
-        generator = np.random.default_rng(seed)
-        starts = generator.uniform(0.1, 1.0, (n, E.dim))
-        eps = size * generator.uniform(0.5, 1.0, E.dim)
-        chains = Chains(E, ULA(eps), starts, seed, 1)
-        draws, values = np.empty((n, 20, E.dim)), np.empty((n, 20))
-        chains.advance(20, ULA(eps).settings(eps, np.ones(E.dim)), thin=1, draws=draws, energies=values)
-        for c in {0, n // 3, n - 1}:
-            twin = Stream(seed, c)
-            positions, *_ = langevin(E.energy, E.grad, starts[c], eps, twin, 20, is_adjusted=False)
-            np.testing.assert_allclose(draws[c], positions, rtol=1e-11, atol=1e-11)
-            np.testing.assert_allclose(values[c], [E.energy(x) for x in positions], rtol=1e-10, atol=1e-10)
-            assert chains.streams.transpose(1, 0, 2).reshape(4, -1)[:, c].tolist() == twin.state
-        assert (chains.counts()[0] == 20).all()
-
-    @given(seeds, st.integers(1, 200), st.lists(st.integers(1, 9), min_size=1, max_size=5))
-    @settings(max_examples=20)
-    def test_the_same_bits_for_any_cut_and_any_threads(self, seed, n, lengths):
-        E = TARGETS["mixture"]
-        starts = np.random.default_rng(seed).uniform(0.1, 1.0, (n, 2))
-        results = []
-        for n_threads, cut in ((1, [sum(lengths)]), (1, lengths), (2, lengths), (3, lengths), (7, lengths)):
-            chains = Chains(E, ULA(0.1), starts, seed, n_threads)
-            for length in cut:
-                chains.advance(length, ULA(0.1).settings(0.1, np.ones(2)))
-            results.append(chains.positions)
-        assert all(same(results[0], other) for other in results[1:])
 
 
 def stationary(kernel, eps, n, seed):
@@ -88,7 +49,7 @@ class TestLaw:
     ], ids=["slope x 1.03", "stale gradient", "drift"])
     def test_broken_kernels_are_caught(self, old, new):
         eps = 0.5
-        terms = departures(*stationary(mutant(ULA, old, new, eps), eps, 400_000, entropy()), eps)
+        terms = departures(*stationary(changed(ULA(eps), old, new), eps, 400_000, entropy()), eps)
         assert largest_z(terms) > bound(3)
 
     def test_it_does_not_pass_for_exact(self):

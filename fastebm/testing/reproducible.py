@@ -173,6 +173,8 @@ def check_reproducible(kernel_or_step: Kernel | Step, energy: Energy, *, rng: RN
     True
     """
     _checks.instance(energy, Energy, "energy", "eb.Gaussian([0.0])")
+    if not isinstance(kernel_or_step, Kernel) and not callable(kernel_or_step):
+        raise TypeError(f"kernel_or_step is {kernel_or_step!r}; pass a kernel or a function step(states, k, seed).")
     seed = _checks.seed(rng)
     what = kernel_or_step.kernel if isinstance(kernel_or_step, KernelStep) else kernel_or_step
     called = repr(what) if isinstance(what, Kernel) else getattr(what, "__name__", type(what).__name__)

@@ -55,6 +55,15 @@ class Twin(abc.ABC):
             found = np.subtract(e_x, e_y) + (back - there)
         return np.where(np.isfinite(e_y) & ~np.isnan(found), found, -np.inf)
 
+    def slopes(self, grad: Callable[[Any], Any] | None, X: FloatArray) -> FloatArray:
+        """dE/dx at points X (..., dim); zeros where proposals do not depend on it."""
+        return np.asarray(grad(X), dtype=float) if self.needs_grad and grad is not None else np.zeros_like(X)
+
+    def numbers(self, stream: Stream, dim: int) -> tuple[list[float], float]:
+        """The random numbers of one transition: normal ones (dim,), then log u; 0.0 where nothing is tested."""
+        normals = stream.normals(dim)
+        return normals, -stream.exponential() if self.is_exact else 0.0
+
     def run(
         self,
         energy: Callable[[Any], float],
@@ -76,18 +85,15 @@ class Twin(abc.ABC):
         -------
         Positions (n_transitions, dim) and acceptances (n_transitions,), and how close the closest decision was.
         """
-        def slope_at(point: FloatArray) -> FloatArray:
-            return np.asarray(grad(point), dtype=float) if grad is not None else np.zeros_like(point)
-
         here = np.array(x, dtype=float)
-        e, slope = energy(here), slope_at(here)
+        e, slope = energy(here), self.slopes(grad, here)
         positions = np.empty((n_transitions, here.size))
         accepts = np.zeros(n_transitions, dtype=bool)
         closest = math.inf
         for t in range(n_transitions):
-            y = self.propose(here, slope, np.array(stream.normals(here.size)))
-            e_y, slope_y = energy(y), slope_at(y)
-            log_u = -stream.exponential() if self.is_exact else 0.0
+            normals, log_u = self.numbers(stream, here.size)
+            y = self.propose(here, slope, np.array(normals))
+            e_y, slope_y = energy(y), self.slopes(grad, y)
             log_ratio = float(self.log_ratio(here, e, slope, y, e_y, slope_y))
             closest = min(closest, abs(log_u - log_ratio))
             accepts[t] = log_u < log_ratio
