@@ -284,9 +284,10 @@ def _entry(name: str, words: str, rule: Rule, energy: Energy, **settings: Any) -
 
 
 def _reversible(name: str, words: str, rule: Rule, energy: Energy, **settings: Any) -> Entry:
-    return replace(_entry(name, words, rule, energy, **settings), options={"is_reversible": True})
+    return replace(_entry(name, words, rule, energy, **settings), options=_REVERSIBLE)
 
 
+_REVERSIBLE = {"is_reversible": True}
 MIXTURE, WELL, PLANE = targets.MIXTURE, targets.WELL, targets.PLANE
 
 CORRECT = (
@@ -317,7 +318,10 @@ CORRECT = (
     replace(
         _entry("stretch move", "walkers depend on each other", stretch, MIXTURE, walkers=20), options={"group_size": 20}
     ),
-    Entry("guided walk", "keeps its direction until it is rejected", guided(1.3), MIXTURE, is_correct=True),
-    Entry("HMC that remembers", "keeps most of its momentum, flips it when rejected", persistent(0.5, 2), WELL,
-          is_correct=True),
+    # seen from outside both are reversible: their momenta are drawn anew, evenly, at the start of every step
+    Entry("guided walk", "goes on until it is rejected", guided(1.3), MIXTURE, is_correct=True, options=_REVERSIBLE),
+    Entry(
+        "HMC that remembers", "flips its momentum when rejected", persistent(0.5, 2), WELL, is_correct=True,
+        options=_REVERSIBLE,
+    ),
 )
