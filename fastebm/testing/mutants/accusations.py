@@ -16,7 +16,7 @@ from fastebm.testing.reports import Report
 
 _CHANCE = 1e-7  # that a check which keeps its alpha accuses more often than `most` says
 _UNIFORM = 1e-6  # level of the tests of p-values
-_PORTION = 100  # runs
+_PORTION = 25  # runs
 
 
 @dataclass(frozen=True)

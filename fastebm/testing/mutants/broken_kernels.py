@@ -5,7 +5,7 @@ The last four have no line changed: the energy that they work with is not the la
 
 from collections.abc import Callable
 
-from fastebm.energies import Energy, energy
+from fastebm.energies import Energy
 from fastebm.kernels import MALA, ULA, Kernel, RandomWalk
 from fastebm.testing.changes import changed
 from fastebm.testing.mutants import targets

@@ -13,7 +13,7 @@ from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.correct import conditional, spread, tempering
 from fastebm.testing.mutants.entries import Entry
 from fastebm.testing.mutants.momenta import guided, persistent
-from fastebm.testing.mutants.rules import Points, Random, Rule, accepts, chosen, kinetic, leapfrog, steps, tested
+from fastebm.testing.mutants.rules import Points, Random, Rule, accepts, chosen, hastings, kinetic, leapfrog, steps
 
 
 def walk(x: FloatArray, generator: Random, scale: float) -> FloatArray:
@@ -47,7 +47,7 @@ def accepts_everything(energy: Energy, x: FloatArray, e: FloatArray, generator: 
 
 def stale_energy(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """x moves, and its energy stays that of the start: one transition is right, the second is not."""
-    y, _ = tested(energy, x, e, walk(x, generator, scale), generator)
+    y, _ = hastings(energy, x, e, walk(x, generator, scale), generator)
     return y, e
 
 
@@ -62,7 +62,7 @@ def same_uniform(energy: Energy, x: FloatArray, e: FloatArray, generator: Random
 def same_numbers(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """The generator is made anew in every transition, from the same seed."""
     again = np.random.default_rng(generator.bit_generator.seed_seq)
-    return tested(energy, x, e, walk(x, again, scale), again)
+    return hastings(energy, x, e, walk(x, again, scale), again)
 
 
 def shared_streams(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
@@ -83,7 +83,7 @@ def part_of_hastings(
     y = x - eps * slope + np.sqrt(2.0 * eps) * generator.standard_normal(x.shape)
     back = x - y + eps * energy.grad(y)
     log_hastings = ((y - x + eps * slope) ** 2 - back**2).sum(axis=1) / (4.0 * eps)
-    return tested(energy, x, e, y, generator, share * log_hastings)
+    return hastings(energy, x, e, y, generator, share * log_hastings)
 
 
 def unadjusted(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, eps: float) -> Points:
@@ -103,7 +103,7 @@ def stale_gradient(eps: float) -> Any:
                 y = x - eps * slope + np.sqrt(2.0 * eps) * generator.standard_normal(x.shape)
                 back = x - y + eps * energy.grad(y)
                 log_hastings = ((y - x + eps * slope) ** 2 - back**2).sum(axis=1) / (4.0 * eps)
-                x, e = tested(energy, x, e, y, generator, log_hastings)
+                x, e = hastings(energy, x, e, y, generator, log_hastings)
             return x
 
         return stale_gradient_mala
@@ -113,7 +113,7 @@ def stale_gradient(eps: float) -> Any:
 
 def no_jacobian(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """A walk of log x that is tested like a walk of x."""
-    return tested(energy, x, e, x * np.exp(scale * generator.standard_normal(x.shape)), generator)
+    return hastings(energy, x, e, x * np.exp(scale * generator.standard_normal(x.shape)), generator)
 
 
 def takes_nan(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
@@ -127,7 +127,7 @@ def takes_nan(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, s
 
 def clipped(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """What leaves by a wall is put onto the wall."""
-    return tested(energy, x, e, np.clip(walk(x, generator, scale), 0.0, targets.WALL), generator)
+    return hastings(energy, x, e, np.clip(walk(x, generator, scale), 0.0, targets.WALL), generator)
 
 
 def no_upper_wall(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
@@ -141,20 +141,20 @@ def soft_wall(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, s
     """Folded at both walls, and half as far back as it should be at the upper one."""
     y = np.abs(walk(x, generator, scale))
     y = np.where(y > targets.WALL, targets.WALL - 0.5 * (y - targets.WALL), y)
-    return tested(energy, x, e, y, generator)
+    return hastings(energy, x, e, y, generator)
 
 
 def scaled_uncorrected(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """Proposals whose width grows with |x|, taken for symmetric."""
-    return tested(energy, x, e, x + spread(x, scale) * generator.standard_normal(x.shape), generator)
+    return hastings(energy, x, e, x + spread(x, scale) * generator.standard_normal(x.shape), generator)
 
 
 def second_stage_like_the_first(
     energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float, second: float
 ) -> Points:
     """Delayed rejection that tests the second try by pi(y2) / pi(x) alone."""
-    x1, e1 = tested(energy, x, e, walk(x, generator, scale), generator)
-    x2, e2 = tested(energy, x, e, walk(x, generator, second), generator)
+    x1, e1 = hastings(energy, x, e, walk(x, generator, scale), generator)
+    x2, e2 = hastings(energy, x, e, walk(x, generator, second), generator)
     return chosen((x1 != x).any(axis=1), x2, e2, x1, e1)
 
 
@@ -162,7 +162,7 @@ def whole_first_kick(energy: Energy, x: FloatArray, e: FloatArray, generator: Ra
     """HMC whose first half step of the momentum is a whole one."""
     p = generator.standard_normal(x.shape)
     y, p_y = leapfrog(energy, x, p - 0.5 * eps * energy.grad(x), eps, n)
-    return tested(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
+    return hastings(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
 
 
 def energy_error_ignored(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, eps: float, n: int) -> Points:
@@ -176,7 +176,7 @@ def kinetic_energy_forgotten(
 ) -> Points:
     """HMC that tests the potential energy alone."""
     y, _ = leapfrog(energy, x, generator.standard_normal(x.shape), eps, n)
-    return tested(energy, x, e, y, generator)
+    return hastings(energy, x, e, y, generator)
 
 
 def momentum_not_refreshed(eps: float, n: int) -> Any:
@@ -189,7 +189,7 @@ def momentum_not_refreshed(eps: float, n: int) -> Any:
             p = generator.standard_normal(x.shape)
             for _ in range(k):
                 y, p_y = leapfrog(energy, x, p, eps, n)
-                x, e = tested(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
+                x, e = hastings(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
             return x
 
         return one_momentum_hmc
@@ -256,7 +256,7 @@ def uncorrected_independence(
     energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float
 ) -> Points:
     """Independent proposals that are tested as if they were symmetric."""
-    return tested(energy, x, e, scale * generator.standard_normal(x.shape), generator)
+    return hastings(energy, x, e, scale * generator.standard_normal(x.shape), generator)
 
 
 def _mistaken(name: str, words: str, rule: Rule, energy: Energy, delta: float, **settings: Any) -> Entry:

@@ -12,7 +12,7 @@ from fastebm.energies import Energy
 from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.correct import gaussian_scan, metropolis, scan
 from fastebm.testing.mutants.entries import Entry
-from fastebm.testing.mutants.rules import Points, Random, accepts, chosen, steps, tested
+from fastebm.testing.mutants.rules import Points, Random, accepts, chosen, hastings, steps
 from fastebm.testing.steps import Step
 
 # ---- reducible: from the exact law nothing is to be seen, from one point it is ----
@@ -27,7 +27,7 @@ def never_crosses_zero(energy: Energy, x: FloatArray, e: FloatArray, generator: 
 
 def on_a_lattice(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """Steps of -scale or +scale."""
-    return tested(energy, x, e, x + scale * generator.choice([-1.0, 1.0], size=x.shape), generator)
+    return hastings(energy, x, e, x + scale * generator.choice([-1.0, 1.0], size=x.shape), generator)
 
 
 def mirrored(energy: Energy, x: FloatArray, e: FloatArray, generator: Random) -> Points:
@@ -38,7 +38,7 @@ def mirrored(energy: Energy, x: FloatArray, e: FloatArray, generator: Random) ->
 
 def too_short(energy: Energy, x: FloatArray, e: FloatArray, generator: Random) -> Points:
     """Steps so short that nothing of the law is seen."""
-    return tested(energy, x, e, x + 1e-9 * generator.standard_normal(x.shape), generator)
+    return hastings(energy, x, e, x + 1e-9 * generator.standard_normal(x.shape), generator)
 
 
 # ---- no samplers ----

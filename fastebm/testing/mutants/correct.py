@@ -13,7 +13,7 @@ from fastebm.energies import Energy
 from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.entries import Entry
 from fastebm.testing.mutants.momenta import guided, persistent
-from fastebm.testing.mutants.rules import Points, Random, Rule, accepts, chosen, kinetic, leapfrog, steps, tested
+from fastebm.testing.mutants.rules import Points, Random, Rule, accepts, chosen, hastings, kinetic, leapfrog, steps
 
 
 def metropolis(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
@@ -23,7 +23,7 @@ def metropolis(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, 
     ----------
     N. Metropolis et al. (1953), doi:10.1063/1.1699114.
     """
-    return tested(energy, x, e, x + scale * generator.standard_normal(x.shape), generator)
+    return hastings(energy, x, e, x + scale * generator.standard_normal(x.shape), generator)
 
 
 def lazy(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
@@ -61,7 +61,7 @@ def skewed(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scal
     z = np.where(generator.logistic(size=x.shape) < -z * energy.grad(x), z, -z)
     y = x + z
     there, back = np.logaddexp(0.0, z * energy.grad(x)), np.logaddexp(0.0, -z * energy.grad(y))
-    return tested(energy, x, e, y, generator, (there - back).sum(axis=1))
+    return hastings(energy, x, e, y, generator, (there - back).sum(axis=1))
 
 
 def langevin(
@@ -77,7 +77,7 @@ def langevin(
     y = x - drift + np.sqrt(2.0 * eps) * generator.standard_normal(x.shape)
     drift_back = eps * (factor * energy.grad(y) + shift)
     log_hastings = ((y - x + drift) ** 2 - (x - y + drift_back) ** 2).sum(axis=1) / (4.0 * eps)
-    return tested(energy, x, e, y, generator, log_hastings)
+    return hastings(energy, x, e, y, generator, log_hastings)
 
 
 def delayed_rejection(
@@ -113,7 +113,7 @@ def scan(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scales
     for i, scale in enumerate(scales):
         y = x.copy()
         y[:, i] += scale * generator.standard_normal(len(x))
-        x, e = tested(energy, x, e, y, generator)
+        x, e = hastings(energy, x, e, y, generator)
     return x, e
 
 
@@ -154,7 +154,7 @@ def hamiltonian(
     """
     p = generator.standard_normal(x.shape)
     y, p_y = leapfrog(energy, x, p, eps * generator.uniform(1.0 - jitter, 1.0 + jitter, (len(x), 1)), n)
-    return tested(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
+    return hastings(energy, x, e, y, generator, kinetic(p) - kinetic(p_y))
 
 
 def slice_sampling(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, width: float) -> Points:
@@ -194,7 +194,7 @@ def independence(energy: Energy, x: FloatArray, e: FloatArray, generator: Random
     W. K. Hastings (1970), doi:10.1093/biomet/57.1.97.
     """
     y = scale * generator.standard_normal(x.shape)
-    return tested(energy, x, e, y, generator, (y**2 - x**2).sum(axis=1) / (2.0 * scale**2))
+    return hastings(energy, x, e, y, generator, (y**2 - x**2).sum(axis=1) / (2.0 * scale**2))
 
 
 def mixture(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float, wide: float) -> Points:
@@ -209,7 +209,7 @@ def scaled_by_the_state(energy: Energy, x: FloatArray, e: FloatArray, generator:
     y = x + spread(x, scale) * generator.standard_normal(x.shape)
     there, back = spread(x, scale), spread(y, scale)
     log_hastings = np.log(there / back) + 0.5 * (y - x) ** 2 * (there**-2 - back**-2)
-    return tested(energy, x, e, y, generator, log_hastings.sum(axis=1))
+    return hastings(energy, x, e, y, generator, log_hastings.sum(axis=1))
 
 
 def spread(x: FloatArray, scale: float) -> FloatArray:
@@ -219,18 +219,18 @@ def spread(x: FloatArray, scale: float) -> FloatArray:
 def bouncing(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """Proposals folded back between both walls: y comes from x by the same paths as x from y."""
     y = np.mod(x + scale * generator.standard_normal(x.shape), 2.0 * targets.WALL)
-    return tested(energy, x, e, np.minimum(y, 2.0 * targets.WALL - y), generator)
+    return hastings(energy, x, e, np.minimum(y, 2.0 * targets.WALL - y), generator)
 
 
 def bouncing_once(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """Folded back at 0 and rejected above the upper wall: symmetric still."""
-    return tested(energy, x, e, np.abs(x + scale * generator.standard_normal(x.shape)), generator)
+    return hastings(energy, x, e, np.abs(x + scale * generator.standard_normal(x.shape)), generator)
 
 
 def multiplicative(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float) -> Points:
     """x exp(scale normal), a walk of log x, whose density in y has the Jacobian 1 / y: q(x | y) / q(y | x) = y / x."""
     y = x * np.exp(scale * generator.standard_normal(x.shape))
-    return tested(energy, x, e, y, generator, np.log(y / x).sum(axis=1))
+    return hastings(energy, x, e, y, generator, np.log(y / x).sum(axis=1))
 
 
 def tempering(

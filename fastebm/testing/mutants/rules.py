@@ -46,7 +46,7 @@ def chosen(accepted: Flags, x: FloatArray, e: FloatArray, y: FloatArray, e_y: Fl
     return np.where(accepted[:, None], y, x), np.where(accepted, e_y, e)
 
 
-def tested(
+def hastings(
     energy: Energy, x: FloatArray, e: FloatArray, y: FloatArray, generator: Random, log_hastings: Any = 0.0
 ) -> Points:
     """Metropolis's and Hastings's test of proposals y; `log_hastings` (n,) is log q(x | y) - log q(y | x)."""
