@@ -26,8 +26,12 @@ def test_twenty_transitions_lane_by_lane(seed, name, kind, size, n):
     E = ENERGIES[name]
     if kind is eb.ULA and E.domain is not None:
         return
-    found = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n)
-    assert [fault for fault in found.faults if "accepted none" not in fault] == []
+    try:
+        found = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n)
+    except NotRun as why:
+        assert "accepts none of" in str(why)
+        return
+    assert found.faults == ()
 
 
 @pytest.mark.parametrize("kind", [eb.RandomWalk, eb.MALA])
@@ -51,8 +55,8 @@ def test_streams_that_end_elsewhere_are_named(name):
 
 
 def test_what_never_moves_is_no_pass():
-    (fault,) = replay(KernelStep(eb.RandomWalk(1e9), ENERGY, 1), 5).faults
-    assert "accepted none of 800" in fault
+    with pytest.raises(NotRun, match="accepts none of 800"):
+        replay(KernelStep(eb.RandomWalk(1e9), ENERGY, 1), 5)
 
 
 def test_what_cannot_be_judged_says_why(monkeypatch):
