@@ -268,7 +268,9 @@ def _memory(step: KernelStep, energy: Energy, X: FloatArray, seed: int) -> Part:
             f"{name} works with energies that differ by {residual[c]:.2g} from those of {energy.name}, more than by a "
             f"constant and than {RESIDUAL}: {remembered[c]} and {law[c]} at x={positions[c].tolist()}."
         )
-    if not (chains.counts()[0] > 0).any():
-        faults.append(f"{name} accepted none of {_N_TRANSITIONS * len(X)} proposals; pass a smaller step_size.")
-    words = f"energies and slopes that {len(X)} chains remember, to the bit; these energies to {residual[c]:.1e}"
+    n_moved = int((chains.counts()[0] > 0).sum())
+    words = (
+        f"energies and slopes that {len(X)} chains remember, of which {n_moved} have moved, to the bit; these energies to "
+        f"{residual[c]:.1e}"
+    )
     return [words], faults
