@@ -270,7 +270,7 @@ def _memory(step: KernelStep, energy: Energy, X: FloatArray, seed: int) -> Part:
         )
     n_moved = int((chains.counts()[0] > 0).sum())
     words = (
-        f"energies and slopes that {len(X)} chains remember, of which {n_moved} have moved, to the bit; these energies to "
-        f"{residual[c]:.1e}"
+        f"energies and slopes that {len(X)} chains remember, of which {n_moved} have moved, to the bit; "
+        f"these energies to {residual[c]:.1e}"
     )
     return [words], faults
