@@ -82,6 +82,12 @@ def test_a_wrong_threshold_is_told_with_both_points_and_both_numbers():
     assert found - e_x == pytest.approx((wanted - e_x) / 0.999, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["walk: float32 energies", "MALA: float32 energies"])
+def test_single_precision_shows_as_rounding(name):
+    words = algebra(KernelStep(broken(name), ENERGY, 1), ENERGY, seed=2).words
+    assert 1e-9 < float(re.search(r"thresholds of acceptance to (\S+),", words).group(1)) < 1e-7
+
+
 # ---- kernels that are right, for another energy ----
 
 
