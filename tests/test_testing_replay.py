@@ -1,5 +1,7 @@
 """Tier 1: compiled kernels do what their twins do, number by number; broken ones do not."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from broken_kernels import CHANGES, ENERGY, broken
@@ -26,11 +28,8 @@ def test_twenty_transitions_lane_by_lane(seed, name, kind, size, n):
     E = ENERGIES[name]
     if kind is eb.ULA and E.domain is not None:
         return
-    try:
-        faults = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n).faults
-    except NotRun:  # no proposal was accepted
-        faults = ()
-    assert faults == ()
+    with contextlib.suppress(NotRun):  # nothing is accepted, where the step is too long and the chains are few
+        assert not replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n).faults
 
 
 @pytest.mark.parametrize("kind", [eb.RandomWalk, eb.MALA])
@@ -54,7 +53,7 @@ def test_streams_that_end_elsewhere_are_named(name):
 
 
 def test_what_never_moves_is_no_pass():
-    with pytest.raises(NotRun, match="accepts none of 800"):
+    with pytest.raises(NotRun, match="accepts none of 800 proposals, as its twin does"):
         replay(KernelStep(eb.RandomWalk(1e9), ENERGY, 1), 5)
 
 
