@@ -6,6 +6,8 @@ from typing import Any
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
 from fastebm.testing.kernels import KernelReport, check_kernel
 from fastebm.testing.ledgers import Ledger
+from fastebm.testing.optimisers import check_optimiser
+from fastebm.testing.partition import check_log_partition
 from fastebm.testing.reports import CheckError, Report, Statistic, Tier
 from fastebm.testing.reproducible import check_reproducible
 
@@ -21,6 +23,8 @@ __all__ = [
     "Tier",
     "check_gradient",
     "check_kernel",
+    "check_log_partition",
+    "check_optimiser",
     "check_reproducible",
 ]
 
