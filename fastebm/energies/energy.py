@@ -15,7 +15,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import NotThisWay
 from fastebm.energies import programs
 from fastebm.energies.programs import Program
-from fastebm.energies.quadratics import Quadratic, mixed_moments
+from fastebm.energies.quadratics import Quadratic, mixed_draws, mixed_moments
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -213,6 +213,11 @@ class Energy(abc.ABC):
             return Moments(terms[0].mean, covs[0])
         masses = [term.log_partition() for term in terms]
         return Moments(*mixed_moments(masses, [term.mean for term in terms], covs))
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        """Independent points (n, dim) of the density where they can be drawn at once, else None."""
+        terms = self.quadratics()
+        return None if terms is None else mixed_draws(terms, n, generator)
 
     def quadratics(self) -> list[Quadratic] | None:
         """Quadratic q_k with exp(-E) = sum_k exp(-q_k), for Gaussians and what is made of them; None for others."""

@@ -1,4 +1,4 @@
-"""Exact answers in one to three dimensions: log Z, expectations and independent draws."""
+"""Exact answers: log Z, expectations and independent draws, in one to three dimensions or for laws of known form."""
 
 from fastebm.exact.densities import NotNormalisableError
 from fastebm.exact.draws import exact_draws

@@ -73,6 +73,12 @@ class Affine(Combined):
         with np.errstate(invalid="ignore"):  # parts without moments
             return Moments(self.matrix @ inner.mean + self.shift, self.matrix @ inner.cov @ self.matrix.T)
 
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        inner = self.parts[0].closed_draws(n, generator)
+        if inner is None:
+            return None
+        return self.shift + (self.matrix * inner if self.matrix.ndim == 1 else inner @ self.matrix.T)
+
     def quadratics(self) -> list[Quadratic] | None:
         terms = self.parts[0].quadratics()
         if terms is None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastebm import _checks
+from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
@@ -48,6 +49,10 @@ class Observed(Combined):
         cov = np.tile(inner.cov, (2, 2))
         np.fill_diagonal(cov[len(inner.mean) :, len(inner.mean) :], np.diagonal(inner.cov) + self.noise**2)
         return Moments(np.tile(inner.mean, 2), cov)
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        inner = self.parts[0].closed_draws(n, generator)
+        return None if inner is None else np.hstack([inner, generator.normal(inner, self.noise)])
 
     def quadratics(self) -> list[Quadratic] | None:
         terms = self.parts[0].quadratics()
