@@ -48,8 +48,11 @@ class Energy(abc.ABC):
     n_params : length of theta.
     theta : (n_params,) parameters, flat, in the order of `unpack()`; read-only.
     domain : (dim, 2) lower and upper walls, infinite where there is none; None for all of R^dim.
+    values : (m,) what every coordinate of a discrete energy may be, sorted; None if x is continuous.
     name : how messages call this energy.
     """
+
+    values: FloatArray | None = None
 
     def __init__(
         self,
@@ -116,7 +119,7 @@ class Energy(abc.ABC):
 
         Returns
         -------
-        (n,) float64, or a float for a single point. Outside the domain it is +inf.
+        (n,) float64, or a float for a single point. Outside the domain, or off the values, it is +inf.
         """
         points, is_single = _checks.points(X, self.dim)
         values = programs.energies(self.program, self.packed, points)

@@ -20,6 +20,7 @@ from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.exact import lattices, quadrature
+from fastebm.exact.enumerations import enumeration
 from fastebm.exact.lattices import Lattice
 from fastebm.exact.quadrature import Grid
 
@@ -40,18 +41,20 @@ def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
 
     Parameters
     ----------
-    energy : of dimension 1, 2 or 3; in more, one of Gaussian, GaussianMixture, StudentT, Funnel, Banana and
-        HybridRosenbrock, or made of them by `mixture`, `affine` and `observed`, of Gaussians also by sums, multiples
-        and `conditioned`.
+    energy : discrete, of at most 2**22 states; or of dimension 1, 2 or 3; in more, one of Gaussian, GaussianMixture,
+        StudentT, Funnel, Banana and HybridRosenbrock, or made of them by `mixture`, `affine` and `observed`, of
+        Gaussians also by sums, multiples and `conditioned`.
     n : how many points, at least 1.
     rng : see `fastebm.sample`; the same seed gives the same points.
 
     Raises
     ------
-    NotNormalisableError, ValueError : as `fastebm.exact.quadrature.grid`; a law that cannot be drawn.
+    NotNormalisableError, ValueError : as `fastebm.exact.grid` and `fastebm.exact.enumeration`; another law.
     """
     n = _checks.count(n, "n")
     seed = _checks.seed(rng)
+    if energy.values is not None:
+        return enumeration(energy).draws(n, np.random.default_rng(seed))
     closed = energy.closed_draws(n, np.random.default_rng(seed))
     if closed is not None:
         return closed

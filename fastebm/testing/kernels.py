@@ -160,7 +160,7 @@ class _Check:
         return [
             ("algebra", lambda: algebra(self._kernel_step(), self.energy, self.seeds[6])),
             ("replay", lambda: replay(self._kernel_step(), self.seeds[6])),
-            ("same bits", lambda: reproducibility(self.sampler, self.energy, self._scattered(), self.seeds[6])),
+            ("same bits", lambda: reproducibility(self.sampler, self._scattered(), self.seeds[6])),
         ]
 
     def _kernel_step(self) -> KernelStep:

@@ -11,6 +11,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
@@ -30,6 +31,7 @@ class Affine(Combined):
     kind = "affine"
 
     def __init__(self, part: Energy, matrix: ArrayLike, shift: ArrayLike = 0.0) -> None:
+        refuse_discrete(part, "whose affine maps would be others in every coordinate; map x inside the energy")
         self.matrix, self.inverse = _with_inverse(matrix, part.dim)
         move = _checks.finite_array(shift, "shift")
         if move.shape not in ((), (part.dim,)):

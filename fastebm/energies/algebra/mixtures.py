@@ -12,6 +12,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, calling, key_of
+from fastebm.energies.algebra.discrete import common_values
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic, drawn_parts, mixed_moments
@@ -72,10 +73,12 @@ class Mixture(Combined):
     kind = "mixture"
 
     def __init__(self, parts: Sequence[Energy], log_weights: FloatArray) -> None:
+        values = common_values(parts)
         program = _program(*(part.program for part in parts))
         name = f"mixture of {len(parts)} energies"
         domain = _hull([part.domain for part in parts], parts[0].dim)
         super().__init__(parts, program, name, domain=domain, own={"log_weights": log_weights})
+        self.values = values
 
     def settings(self) -> dict[str, Any]:
         return {}

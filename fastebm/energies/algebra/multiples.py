@@ -24,6 +24,7 @@ class Tempered(Combined):
         super().__init__(
             (part,), _program(part.program), f"{beta:g} * {part.name}", domain=part.domain, data=[self.beta]
         )
+        self.values = part.values
 
     def settings(self) -> dict[str, Any]:
         return {"beta": self.beta}

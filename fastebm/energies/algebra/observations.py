@@ -11,6 +11,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
@@ -25,6 +26,7 @@ class Observed(Combined):
     kind = "observed"
 
     def __init__(self, part: Energy, noise: float) -> None:
+        refuse_discrete(part, "and normal noise leads off them; write the noise into the energy")
         self.noise = _checks.positive(noise, "noise")
         walls = None if part.domain is None else np.vstack([part.domain, [[-np.inf, np.inf]] * part.dim])
         super().__init__(
