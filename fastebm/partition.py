@@ -11,8 +11,9 @@ from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy, refuse_discrete
 from fastebm.exact import quadrature
 from fastebm.exact.enumerations import enumeration
+from fastebm.exact.transfers import transfer
 
-METHODS = ("auto", "closed", "quadrature", "enumeration")
+METHODS = ("auto", "closed", "quadrature", "enumeration", "transfer")
 _ROUNDING = 64.0 * float(np.finfo(float).eps)
 
 
@@ -24,7 +25,7 @@ class LogPartition:
     ----------
     value : log Z.
     error : bound on its error, absolute and on log Z.
-    method : "closed", "quadrature" or "enumeration".
+    method : "closed", "quadrature", "enumeration" or "transfer".
     n_evaluations : energies that were computed for it.
     """
 
@@ -43,7 +44,8 @@ def log_partition(
     ----------
     energy : the energy E.
     method : "closed" (a formula, where there is one), "quadrature" (dim 1 to 3; see `fastebm.exact.grid`),
-        "enumeration" (discrete; see `fastebm.exact.enumeration`) or "auto": the first of these that is possible.
+        "enumeration" (discrete; see `fastebm.exact.enumeration`), "transfer" (chains of any length; see
+        `fastebm.exact.transfers.transfer`) or "auto": the first of these that is possible.
     bounds : (dim, 2) walls besides the domain's, infinite where there is none; None for none.
     rtol : relative error of Z that quadrature aims at.
     rng : for methods that draw random numbers, which these do not.
@@ -70,7 +72,7 @@ def log_partition(
         _refuse_bounds(energy, bounds)
         states = enumeration(energy)
         return LogPartition(states.log_partition, states.error, "enumeration", states.n_states)
-    closed = None if method == "quadrature" or bounds is not None else energy.closed_log_partition()
+    closed = None if method in ("quadrature", "transfer") or bounds is not None else energy.closed_log_partition()
     if closed is not None:
         worst = max((term.condition for term in energy.quadratics() or ()), default=1.0)
         return LogPartition(closed, _ROUNDING * worst * (1.0 + abs(closed)), "closed", 0)
@@ -78,6 +80,12 @@ def log_partition(
         refuse_discrete(energy, 'for which no formula is known; pass method="enumeration"')
         what = "between bounds" if bounds is not None else f"for {energy.name}"
         raise ValueError(f"method is 'closed', but no formula for log Z is known {what}; pass method='quadrature'.")
+    is_long = energy.dim > quadrature.MAX_DIM and energy.links() is not None
+    if method == "transfer" or (method == "auto" and bounds is None and is_long):
+        if bounds is not None:
+            raise ValueError("method is 'transfer', which knows no bounds; leave bounds out.")
+        chain = transfer(energy, rtol=rtol)
+        return LogPartition(chain.log_partition, chain.error, "transfer", chain.n_evaluations)
     found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
     return LogPartition(found.log_partition, found.error, "quadrature", found.n_evaluations)
 

@@ -4,7 +4,7 @@ import abc
 import copy
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -25,6 +25,13 @@ class Moments(NamedTuple):
 
     mean: FloatArray
     cov: FloatArray
+
+
+class Links(NamedTuple):
+    """An energy of a chain, sum over i of site(x_i) + sum over i < dim - 1 of bond(x_i, x_{i+1}), by its terms."""
+
+    site: Callable[[FloatArray], FloatArray]
+    bond: Callable[[FloatArray, FloatArray], FloatArray]
 
 
 class Source(str):
@@ -224,6 +231,10 @@ class Energy(abc.ABC):
 
     def quadratics(self) -> list[Quadratic] | None:
         """Quadratic q_k with exp(-E) = sum_k exp(-q_k), for Gaussians and what is made of them; None for others."""
+        return None
+
+    def links(self) -> Links | None:
+        """The terms of an energy that couples neighbouring coordinates alone, all alike; None for others."""
         return None
 
     @abc.abstractmethod

@@ -23,6 +23,7 @@ from fastebm.exact import lattices, quadrature
 from fastebm.exact.enumerations import enumeration
 from fastebm.exact.lattices import Lattice
 from fastebm.exact.quadrature import Grid
+from fastebm.exact.transfers import transfer
 
 _LARGEST_BATCH = 2**17  # proposals at a time
 _SMALLEST_BATCH = 2**15  # so that bounds are tried out even where few points are wanted
@@ -43,7 +44,7 @@ def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
     ----------
     energy : discrete, of at most 2**22 states; or of dimension 1, 2 or 3; in more, one of Gaussian, GaussianMixture,
         StudentT, Funnel, Banana and HybridRosenbrock, or made of them by `mixture`, `affine` and `observed`, of
-        Gaussians also by sums, multiples and `conditioned`.
+        Gaussians also by sums, multiples and `conditioned`; or QuarticChain, its sums and multiples.
     n : how many points, at least 1.
     rng : see `fastebm.sample`; the same seed gives the same points.
 
@@ -58,11 +59,13 @@ def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
     closed = energy.closed_draws(n, np.random.default_rng(seed))
     if closed is not None:
         return closed
+    if energy.dim > quadrature.MAX_DIM and energy.links() is not None:
+        return transfer(energy, for_draws=True).draws(n, np.random.default_rng(seed))
     if energy.dim > quadrature.MAX_DIM:
         raise ValueError(
             f"{energy.name} has dim={energy.dim}, and no formula for its draws is known; take dim <= "
-            f"{quadrature.MAX_DIM}, or an energy made of Gaussian, GaussianMixture, StudentT, Funnel, Banana or "
-            "HybridRosenbrock."
+            f"{quadrature.MAX_DIM}, or an energy made of Gaussian, GaussianMixture, StudentT, Funnel, Banana, "
+            "HybridRosenbrock or QuarticChain."
         )
     return draws_on(quadrature.grid(energy), n, seed)
 

@@ -11,7 +11,7 @@ from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
 from fastebm.energies.algebra.discrete import common_values
-from fastebm.energies.energy import Energy
+from fastebm.energies.energy import Energy, Links
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
 
@@ -46,6 +46,12 @@ class Sum(Combined):
     @classmethod
     def rebuilt(cls, parts: Sequence[Energy], settings: dict[str, Any]) -> Energy:
         return cls(*parts)
+
+    def links(self) -> Links | None:
+        one, other = (part.links() for part in self.parts)
+        if one is None or other is None:
+            return None
+        return Links(lambda x: one.site(x) + other.site(x), lambda x, y: one.bond(x, y) + other.bond(x, y))
 
     def quadratics(self) -> list[Quadratic] | None:
         """The product of two sums of Gaussians is the sum of the products."""
