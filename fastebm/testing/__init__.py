@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+from fastebm.exact import exact_draws
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
 from fastebm.testing.kernels import KernelReport, check_kernel
 from fastebm.testing.ledgers import Ledger
@@ -28,6 +29,7 @@ __all__ = [
     "check_objective",
     "check_optimiser",
     "check_reproducible",
+    "exact_draws",
 ]
 
 
