@@ -85,8 +85,10 @@ def points(X: ArrayLike, dim: int, name: str = "X") -> tuple[FloatArray, bool]:
     return given.reshape(-1, dim), given.ndim == 1
 
 
-def data(X: ArrayLike, dim: int, domain: FloatArray | None = None, name: str = "data") -> FloatArray:
-    """Observed points (n, dim), n >= 1, all finite and inside the domain."""
+def data(
+    X: ArrayLike, dim: int, domain: FloatArray | None = None, name: str = "data", values: FloatArray | None = None
+) -> FloatArray:
+    """Observed points (n, dim), n >= 1, all finite, inside the domain, and of the values (m,) if there are any."""
     rows = points(X, dim, name)[0]
     if len(rows) == 0:
         raise ValueError(f"{name} has no rows; pass at least one point of dimension {dim}.")
@@ -98,6 +100,14 @@ def data(X: ArrayLike, dim: int, domain: FloatArray | None = None, name: str = "
             raise ValueError(
                 f"{name}[{row}] is {rows[row].tolist()}, outside the energy's domain {domain.tolist()}; "
                 "remove the point or widen the domain."
+            )
+    if values is not None:
+        is_other = ~np.isin(rows, values)
+        if is_other.any():
+            row, i = (int(place) for place in np.argwhere(is_other)[0])
+            raise ValueError(
+                f"{name}[{row}, {i}] is {rows[row, i]:g}, which is not among the energy's {len(values)} values from "
+                f"{values[0]:g} to {values[-1]:g}; remove the point or define the energy with other values=."
             )
     return rows
 

@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
-from fastebm.energies import Energy
+from fastebm.energies import Energy, refuse_discrete
 from fastebm.exact import quadrature
+from fastebm.exact.enumerations import enumeration
+from fastebm.exact.transfers import transfer
 
-METHODS = ("auto", "closed", "quadrature")
+METHODS = ("auto", "closed", "quadrature", "enumeration", "transfer")
 _ROUNDING = 64.0 * float(np.finfo(float).eps)
 
 
@@ -23,7 +25,7 @@ class LogPartition:
     ----------
     value : log Z.
     error : bound on its error, absolute and on log Z.
-    method : "closed" or "quadrature".
+    method : "closed", "quadrature", "enumeration" or "transfer".
     n_evaluations : energies that were computed for it.
     """
 
@@ -36,13 +38,14 @@ class LogPartition:
 def log_partition(
     energy: Energy, *, method: str = "auto", bounds: Any = None, rtol: float = 1e-8, rng: RNGLike = None
 ) -> LogPartition:
-    """log Z = log of the integral of exp(-E(x)) over the energy's domain.
+    """log Z = log of the integral of exp(-E(x)) over the domain, or of the sum over all states of a discrete energy.
 
     Parameters
     ----------
     energy : the energy E.
-    method : "closed" (a formula, where there is one), "quadrature" (dim 1 to 3; see `fastebm.exact.quadrature.grid`)
-        or "auto": the first of these that is possible.
+    method : "closed" (a formula, where there is one), "quadrature" (dim 1 to 3; see `fastebm.exact.grid`),
+        "enumeration" (discrete; see `fastebm.exact.enumeration`), "transfer" (chains of any length; see
+        `fastebm.exact.transfers.transfer`) or "auto": the first of these that is possible.
     bounds : (dim, 2) walls besides the domain's, infinite where there is none; None for none.
     rtol : relative error of Z that quadrature aims at.
     rng : for methods that draw random numbers, which these do not.
@@ -65,23 +68,34 @@ def log_partition(
     ('closed', 0.918939)
     """
     _checks.choice(method, "method", METHODS)
-    closed = None if method == "quadrature" or bounds is not None else energy.closed_log_partition()
+    if method == "enumeration" or (energy.values is not None and method == "auto"):
+        _refuse_bounds(energy, bounds)
+        states = enumeration(energy)
+        return LogPartition(states.log_partition, states.error, "enumeration", states.n_states)
+    closed = None if method in ("quadrature", "transfer") or bounds is not None else energy.closed_log_partition()
     if closed is not None:
         worst = max((term.condition for term in energy.quadratics() or ()), default=1.0)
         return LogPartition(closed, _ROUNDING * worst * (1.0 + abs(closed)), "closed", 0)
     if method == "closed":
+        refuse_discrete(energy, 'for which no formula is known; pass method="enumeration"')
         what = "between bounds" if bounds is not None else f"for {energy.name}"
         raise ValueError(f"method is 'closed', but no formula for log Z is known {what}; pass method='quadrature'.")
+    is_long = energy.dim > quadrature.MAX_DIM and energy.links() is not None
+    if method == "transfer" or (method == "auto" and bounds is None and is_long):
+        if bounds is not None:
+            raise ValueError("method is 'transfer', which knows no bounds; leave bounds out.")
+        chain = transfer(energy, rtol=rtol)
+        return LogPartition(chain.log_partition, chain.error, "transfer", chain.n_evaluations)
     found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
     return LogPartition(found.log_partition, found.error, "quadrature", found.n_evaluations)
 
 
 def log_partition_grad(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> FloatArray:
-    """d log Z / d theta = -<dE/dtheta> under the model, by quadrature.
+    """d log Z / d theta = -<dE/dtheta> under the model, by quadrature or enumeration.
 
     Parameters
     ----------
-    energy : of dimension 1 to 3.
+    energy : of dimension 1 to 3, or discrete.
     bounds, rtol : as in `log_partition`.
 
     Returns
@@ -90,8 +104,11 @@ def log_partition_grad(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8
 
     Raises
     ------
-    NotNormalisableError, ValueError : as `log_partition` with method="quadrature".
+    NotNormalisableError, ValueError : as `log_partition` with these methods.
     """
+    if energy.values is not None:
+        _refuse_bounds(energy, bounds)
+        return -enumeration(energy).mean_grad_theta()
     found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
     return -energy.mean_grad_theta(found.points, found.probabilities)
 
@@ -115,3 +132,8 @@ def log_likelihood(energy: Energy, X: ArrayLike, log_z: float | None = None) -> 
     """
     energies = energy.energy(X)
     return -energies - (log_partition(energy).value if log_z is None else _checks.real(log_z, "log_z"))
+
+
+def _refuse_bounds(energy: Energy, bounds: Any) -> None:
+    if bounds is not None:
+        refuse_discrete(energy, "and all of them are summed; leave bounds out")

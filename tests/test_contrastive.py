@@ -241,7 +241,7 @@ class TestStepSize:
         estimator = at_work(eb.PersistentCD(kernel=eb.RandomWalk([0.5, 2.0])), eb.Gaussian([0.0, 0.0]), data)
         for _ in range(3):
             estimator.gradient(eb.Gaussian([0.0, 0.0]), data)
-            assert estimator._settings().tolist() == [0.5, 2.0]
+            assert estimator.settings().tolist() == [0.5, 2.0]
 
 
 class TestArguments:

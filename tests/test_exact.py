@@ -106,6 +106,8 @@ def test_a_constant_in_the_energy_moves_log_z_by_as_much(shift, barrier, tilt):
 class _Lifted:
     """An energy plus a constant, through the face that quadrature asks for."""
 
+    values = None
+
     def __init__(self, model, constant):
         self.dim, self.domain, self.name, self.n_params = model.dim, model.domain, model.name, model.n_params
         self.energy = lambda X: model.energy(X) + constant

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastebm as eb
-from fastebm.testing.probes import Probe, thresholds
+from fastebm.testing.probes import LARGEST, Probe, thresholds
 from fastebm.tiles import LANES
-
-LARGEST = float(np.finfo(float).max)
 
 
 @given(st.lists(st.floats(-LARGEST, np.nextafter(LARGEST, 0.0)), min_size=1, max_size=20))

@@ -1,5 +1,7 @@
 """Tier 1: compiled kernels do what their twins do, number by number; broken ones do not."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from broken_kernels import CHANGES, ENERGY, broken
@@ -26,8 +28,8 @@ def test_twenty_transitions_lane_by_lane(seed, name, kind, size, n):
     E = ENERGIES[name]
     if kind is eb.ULA and E.domain is not None:
         return
-    found = replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n)
-    assert [fault for fault in found.faults if "accepted none" not in fault] == []
+    with contextlib.suppress(NotRun):  # nothing is accepted, where the step is too long and the chains are few
+        assert not replay(KernelStep(kind(size * np.linspace(0.5, 1.0, E.dim)), E, seed), seed, n).faults
 
 
 @pytest.mark.parametrize("kind", [eb.RandomWalk, eb.MALA])
@@ -51,8 +53,8 @@ def test_streams_that_end_elsewhere_are_named(name):
 
 
 def test_what_never_moves_is_no_pass():
-    (fault,) = replay(KernelStep(eb.RandomWalk(1e9), ENERGY, 1), 5).faults
-    assert "accepted none of 800" in fault
+    with pytest.raises(NotRun, match="accepts none of 800 proposals, as its twin does"):
+        replay(KernelStep(eb.RandomWalk(1e9), ENERGY, 1), 5)
 
 
 def test_what_cannot_be_judged_says_why(monkeypatch):

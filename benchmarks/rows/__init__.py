@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from benchmarks.rows import (
     by_hand,
+    checks,
     compiling,
     first_sample,
     gradients,
@@ -40,4 +41,5 @@ ROWS: dict[str, Callable[[int], Report]] = {
     "first-sample": first_sample.measure,
     "compile": compiling.measure,
     "compile-grad": compiling.gradients,
+    "check-kernel": checks.measure,
 }

@@ -1,6 +1,7 @@
 """Energies: those that users write, the catalogue, and their arithmetic."""
 
 from fastebm.energies.algebra import mixture
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.catalogue import (
     MLP,
     Banana,
@@ -35,4 +36,5 @@ __all__ = [
     "StudentT",
     "energy",
     "mixture",
+    "refuse_discrete",
 ]

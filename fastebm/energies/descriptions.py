@@ -3,12 +3,12 @@
 from typing import Any
 
 from fastebm.energies import catalogue
-from fastebm.energies.algebra import Affine, Combined, Conditioned, Mixture, Observed, Sum, Tempered, Walled
+from fastebm.energies.algebra import Affine, Combined, Conditioned, Discrete, Mixture, Observed, Sum, Tempered, Walled
 from fastebm.energies.energy import Energy
 
 CATALOGUE: dict[str, type[Energy]] = {name: getattr(catalogue, name) for name in catalogue.__all__}
 COMBINATIONS: dict[str, type[Combined]] = {
-    one.kind: one for one in (Affine, Conditioned, Mixture, Observed, Sum, Tempered, Walled)
+    one.kind: one for one in (Affine, Conditioned, Discrete, Mixture, Observed, Sum, Tempered, Walled)
 }
 
 

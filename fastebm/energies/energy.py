@@ -4,7 +4,7 @@ import abc
 import copy
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import NotThisWay
 from fastebm.energies import programs
 from fastebm.energies.programs import Program
-from fastebm.energies.quadratics import Quadratic, mixed_moments
+from fastebm.energies.quadratics import Quadratic, mixed_draws, mixed_moments
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -25,6 +25,13 @@ class Moments(NamedTuple):
 
     mean: FloatArray
     cov: FloatArray
+
+
+class Links(NamedTuple):
+    """An energy of a chain, sum over i of site(x_i) + sum over i < dim - 1 of bond(x_i, x_{i+1}), by its terms."""
+
+    site: Callable[[FloatArray], FloatArray]
+    bond: Callable[[FloatArray, FloatArray], FloatArray]
 
 
 class Source(str):
@@ -49,8 +56,11 @@ class Energy(abc.ABC):
     theta : (n_params,) parameters, flat, in the order of `unpack()`; read-only.
     first_theta : the one it was made with, before any `with_theta`.
     domain : (dim, 2) lower and upper walls, infinite where there is none; None for all of R^dim.
+    values : (m,) what every coordinate of a discrete energy may be, sorted; None if x is continuous.
     name : how messages call this energy.
     """
+
+    values: FloatArray | None = None
 
     def __init__(
         self,
@@ -119,7 +129,7 @@ class Energy(abc.ABC):
 
         Returns
         -------
-        (n,) float64, or a float for a single point. Outside the domain it is +inf.
+        (n,) float64, or a float for a single point. Outside the domain, or off the values, it is +inf.
         """
         points, is_single = _checks.points(X, self.dim)
         values = programs.energies(self.program, self.packed, points)
@@ -217,8 +227,17 @@ class Energy(abc.ABC):
         masses = [term.log_partition() for term in terms]
         return Moments(*mixed_moments(masses, [term.mean for term in terms], covs))
 
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        """Independent points (n, dim) of the density where they can be drawn at once, else None."""
+        terms = self.quadratics()
+        return None if terms is None else mixed_draws(terms, n, generator)
+
     def quadratics(self) -> list[Quadratic] | None:
         """Quadratic q_k with exp(-E) = sum_k exp(-q_k), for Gaussians and what is made of them; None for others."""
+        return None
+
+    def links(self) -> Links | None:
+        """The terms of an energy that couples neighbouring coordinates alone, all alike; None for others."""
         return None
 
     @abc.abstractmethod

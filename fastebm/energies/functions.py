@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm.energies import closures, programs, sources
-from fastebm.energies.algebra import Walled
+from fastebm.energies.algebra import Discrete, Walled
+from fastebm.energies.algebra.discrete import sorted_values
 from fastebm.energies.energy import Energy
 
 Function = Callable[..., Any]
@@ -28,6 +29,7 @@ def energy(
     theta: Mapping[str, ArrayLike] | None = None,
     *,
     domain: Any = None,
+    values: Any = None,
     grad: Function | None = None,
     grad_theta: Function | None = None,
 ) -> Callable[[Function], Energy]:
@@ -38,6 +40,8 @@ def energy(
     dim : dimension of x, at least 1.
     theta : names and initial values (scalars or arrays) of the parameters; None for a function that takes x alone.
     domain : None for all of R^dim, or dim pairs (lower, upper) of walls; the energy is +inf outside.
+    values : None for real x; for a discrete energy what each coordinate may be, such as (0, 1) or (-1, 1), or a number
+        n of categories 0 to n - 1. The energy is +inf at others, and sums take the place of integrals.
     grad : function of the same arguments that returns dE/dx as a sequence of dim numbers; None: it is derived.
     grad_theta : the same for dE/dtheta, n_params numbers in the order of theta.
 
@@ -63,6 +67,9 @@ def energy(
     """
     dim = _checks.count(dim, "dim")
     walls = _checks.box(domain, dim, "domain")
+    allowed = sorted_values(values)
+    if walls is not None and allowed is not None:
+        raise ValueError(f"domain is {domain} and values is {values}; pass one of them, since values need no walls.")
     if theta is not None and not isinstance(theta, Mapping):
         raise TypeError(f"theta is a {type(theta).__name__}; pass a dict of names and values, or None.")
     arrays = None if theta is None else {key: _checks.finite_array(value, key) for key, value in theta.items()}
@@ -71,6 +78,9 @@ def energy(
             raise ValueError(f"theta has a parameter named {key!r}; use names that can stand behind a dot: theta.name.")
 
     def make(function: Function) -> Energy:
+        if allowed is not None:
+            tried = np.tile(allowed[[0, -1]], (dim, 1))
+            return Discrete(FunctionEnergy(function, dim, arrays, tried, grad, grad_theta), allowed)
         made = FunctionEnergy(function, dim, arrays, walls, grad, grad_theta)
         return made if walls is None else Walled(made, walls)
 

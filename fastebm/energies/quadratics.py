@@ -48,6 +48,11 @@ class Quadratic(NamedTuple):
         inverse = np.linalg.inv(self.root)
         return np.asarray(inverse @ inverse.T)
 
+    def draws(self, normals: FloatArray) -> FloatArray:
+        """Points (n, dim) of the density exp(-q) / Z from standard normal numbers (n, dim): A (x - mean) = normals."""
+        away = normals / self.root if self.root.ndim == 1 else np.linalg.solve(self.root, normals.T).T
+        return np.asarray(self.mean + away)
+
     def times(self, beta: float) -> Self:
         """beta q, beta > 0."""
         return self._replace(root=math.sqrt(beta) * self.root, least=beta * self.least)
@@ -128,3 +133,24 @@ def mixed_moments(
         mean = shares @ np.array(means)
         away = np.array(means) - mean
         return mean, np.tensordot(shares, np.array(covs), axes=1) + (shares * away.T) @ away
+
+
+def mixed_draws(terms: Sequence[Quadratic], n: int, generator: np.random.Generator) -> FloatArray | None:
+    """Independent points (n, dim) of sum_k exp(-q_k) / Z: first k, then x; None where Z is not finite."""
+    log_masses = np.array([term.log_partition() for term in terms])
+    if not np.isfinite(log_masses).all():
+        return None
+    normals = generator.standard_normal((n, terms[0].mean.size))
+    if len(terms) == 1:
+        return terms[0].draws(normals)
+    parts = drawn_parts(log_masses, n, generator)
+    points = np.empty_like(normals)
+    for k, term in enumerate(terms):
+        points[parts == k] = term.draws(normals[parts == k])
+    return points
+
+
+def drawn_parts(log_masses: Sequence[float] | FloatArray, n: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Which of the parts of a mixture each of n points comes from, by the logarithms of their masses."""
+    cumulative = np.cumsum(np.exp(np.asarray(log_masses) - np.max(log_masses)))
+    return np.asarray(np.searchsorted(cumulative[:-1], generator.random(n) * cumulative[-1], side="right"))

@@ -1,9 +1,11 @@
-"""Independent draws from exp(-E)/Z in one to three dimensions: the truth that samplers are measured against.
+"""Independent draws from exp(-E)/Z: the truth that samplers are measured against.
 
-A cell of a lattice is drawn by inverting the cumulative distribution of bounds on the cells' masses, a point in it
-evenly, and the point is kept with the probability density over bound. Points that are kept have exactly the density,
-whatever the bounds are, as long as they are bounds. They come from the values at a cell's corners and the curvature
-seen there; when a point shows that one was too low, all points are thrown away and every bound is raised.
+Where the energy itself knows how, its law is drawn in closed form, in any dimension: normal laws, their mixtures, and
+laws whose coordinates are normal given those before. Elsewhere, in one to three dimensions, by rejection: a cell of a
+lattice is drawn by inverting the cumulative distribution of bounds on the cells' masses, a point in it evenly, and the
+point is kept with the probability density over bound. Points that are kept have exactly the density, whatever the
+bounds are, as long as they are bounds. They come from the values at a cell's corners and the curvature seen there; when
+a point shows that one was too low, all points are thrown away and every bound is raised.
 
 References
 ----------
@@ -18,8 +20,10 @@ from fastebm import _checks
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.exact import lattices, quadrature
+from fastebm.exact.enumerations import enumeration
 from fastebm.exact.lattices import Lattice
 from fastebm.exact.quadrature import Grid
+from fastebm.exact.transfers import transfer
 
 _LARGEST_BATCH = 2**17  # proposals at a time
 _SMALLEST_BATCH = 2**15  # so that bounds are tried out even where few points are wanted
@@ -34,20 +38,36 @@ _REMEDY = "give jumps inside the energy as its domain, or smooth its peaks."
 
 
 def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
-    """Independent points (n, dim) with the density exp(-E)/Z, for dim 1, 2 or 3.
+    """Independent points (n, dim) with the density exp(-E)/Z.
 
     Parameters
     ----------
-    energy : the energy E.
+    energy : discrete, of at most 2**22 states; or of dimension 1, 2 or 3; in more, one of Gaussian, GaussianMixture,
+        StudentT, Funnel, Banana and HybridRosenbrock, or made of them by `mixture`, `affine` and `observed`, of
+        Gaussians also by sums, multiples and `conditioned`; or QuarticChain, its sums and multiples.
     n : how many points, at least 1.
     rng : see `fastebm.sample`; the same seed gives the same points.
 
     Raises
     ------
-    NotNormalisableError, ValueError : as `fastebm.exact.quadrature.grid`.
+    NotNormalisableError, ValueError : as `fastebm.exact.grid` and `fastebm.exact.enumeration`; another law.
     """
     n = _checks.count(n, "n")
-    return draws_on(quadrature.grid(energy), n, rng)
+    seed = _checks.seed(rng)
+    if energy.values is not None:
+        return enumeration(energy).draws(n, np.random.default_rng(seed))
+    closed = energy.closed_draws(n, np.random.default_rng(seed))
+    if closed is not None:
+        return closed
+    if energy.dim > quadrature.MAX_DIM and energy.links() is not None:
+        return transfer(energy, for_draws=True).draws(n, np.random.default_rng(seed))
+    if energy.dim > quadrature.MAX_DIM:
+        raise ValueError(
+            f"{energy.name} has dim={energy.dim}, and no formula for its draws is known; take dim <= "
+            f"{quadrature.MAX_DIM}, or an energy made of Gaussian, GaussianMixture, StudentT, Funnel, Banana, "
+            "HybridRosenbrock or QuarticChain."
+        )
+    return draws_on(quadrature.grid(energy), n, seed)
 
 
 def draws_on(grid: Grid, n: int, rng: RNGLike = None) -> FloatArray:

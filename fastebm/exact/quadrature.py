@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm.energies import Energy
+from fastebm.energies import Energy, refuse_discrete
 from fastebm.exact import crosschecks, modes, refinement
 from fastebm.exact.densities import Density, NotNormalisableError
 from fastebm.exact.lattices import Lattice
@@ -146,6 +146,7 @@ def grid(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> Grid:
     thousands of points, and whose flanks disappear under a wider peak, is missed. Bounds around it bring it to light.
     """
     rtol = _checks.positive(rtol, "rtol")
+    refuse_discrete(energy, 'over which there is no integral; take method="enumeration" of eb.log_partition')
     if energy.dim > MAX_DIM:
         raise ValueError(
             f"{energy.name} has dim={energy.dim}, but quadrature ends at dim={MAX_DIM}; "

@@ -8,6 +8,7 @@ from numba import types
 
 from fastebm._checks import FloatArray
 from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, inlined
+from fastebm.energies import Energy, refuse_discrete
 from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
 from fastebm.tiles import LANES
 
@@ -38,6 +39,13 @@ class Kernel(abc.ABC):
     needs_grad = False
     is_reversible = False
     is_exact = True
+
+    def refuse(self, energy: Energy) -> None:
+        """Nothing, for an energy whose x this kernel can move."""
+        refuse_discrete(energy, (
+            f"which {type(self).__name__} steps off; draw by eb.exact.exact_draws and fit by eb.MaximumLikelihood(), "
+            "where states can be enumerated"
+        ))
 
     @property
     @abc.abstractmethod

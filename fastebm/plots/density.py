@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks, exact
-from fastebm.energies import Energy
+from fastebm.energies import Energy, refuse_discrete
 from fastebm.partition import log_likelihood
 from fastebm.plots.axes import axes
 
@@ -29,6 +29,7 @@ def density(energy: Energy, data: ArrayLike | None = None, *, ax: Any = None) ->
     _checks.instance(energy, Energy, "energy", "fit.energy")
     if energy.dim > 2:
         raise ValueError(f"{energy.name} has dim={energy.dim}; density plots need one or two dimensions.")
+    refuse_discrete(energy, "and has probabilities, no density; plot eb.exact.enumeration(E).probabilities as bars")
     points = None if data is None else _checks.data(data, energy.dim, energy.domain)
     around = exact.exact_draws(energy, 1000, 0) if points is None else points
     low, high = around.min(axis=0), around.max(axis=0)

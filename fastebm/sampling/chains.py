@@ -41,6 +41,7 @@ class Chains:
     """
 
     def __init__(self, energy: Energy, kernel: Kernel, starts: FloatArray, seed: int, n_threads: int) -> None:
+        kernel.refuse(energy)
         self.n, self.dim = starts.shape
         self.kernel = kernel
         self.n_threads = n_threads

@@ -82,6 +82,7 @@ def sample(
     bar = Progress(n_warmup + n_draws * thin, "sampling", progress)
 
     began = time.perf_counter()
+    rule.refuse(energy)
     if not rule.is_exact and energy.domain is not None:
         raise ValueError(f"{type(rule).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
     needed = (energy.program.grad,) if rule.needs_grad else ()

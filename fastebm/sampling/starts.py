@@ -15,8 +15,8 @@ def starts(energy: Energy, init: ArrayLike | None, n_chains: int, seed: int) -> 
     """First positions (n_chains, dim), all of finite energy.
 
     `init` gives them as (n_chains, dim), or as one point (dim,) for all. None: each chain draws from a normal
-    distribution of standard deviation 2 inside the domain, or evenly between two walls, and again while the energy
-    there is not finite; its start depends on the seed and the chain's number alone.
+    distribution of standard deviation 2 inside the domain, or evenly between two walls or among the values, and again
+    while the energy there is not finite; its start depends on the seed and the chain's number alone.
     """
     if init is not None:
         given = _checks.finite_array(init, "init")
@@ -39,7 +39,7 @@ def starts(energy: Energy, init: ArrayLike | None, n_chains: int, seed: int) -> 
     missing = np.ones(n_chains, dtype=bool)
     for _ in range(_ATTEMPTS):
         streams.normals(states, draws)
-        tried = _into_domain(_SPREAD * tiles.unpack(draws, n_chains), energy.domain)
+        tried = _into_domain(_SPREAD * tiles.unpack(draws, n_chains), energy)
         positions[missing] = tried[missing]
         values = energy.energy(positions)
         missing = ~np.isfinite(values)
@@ -52,17 +52,19 @@ def starts(energy: Energy, init: ArrayLike | None, n_chains: int, seed: int) -> 
     )
 
 
-def _into_domain(X: FloatArray, domain: FloatArray | None) -> FloatArray:
-    """Normal draws X (n, dim) brought into the walls: nearly evenly between two, reflected at one.
+def _into_domain(X: FloatArray, energy: Energy) -> FloatArray:
+    """Normal draws X (n, dim) brought to the values, or into the walls: nearly evenly between two, reflected at one.
 
     Where 0 is outside one wall, the draws are taken about that wall.
     """
-    if domain is None:
+    share = (X / _SPREAD * 0.5) % 1.0  # a normal number of standard deviation 1/2, modulo 1: even to two per cent
+    if energy.values is not None:
+        return np.asarray(energy.values[np.minimum(len(energy.values) * share, len(energy.values) - 1).astype(np.intp)])
+    if energy.domain is None:
         return X
-    lower, upper = domain.T
+    lower, upper = energy.domain.T
     two = np.isfinite(lower) & np.isfinite(upper)
     low, high = np.where(two, lower, 0.0), np.where(two, upper, 1.0)
-    share = (X / _SPREAD * 0.5) % 1.0  # a normal number of standard deviation 1/2, modulo 1: even to two per cent
     about = X + np.clip(0.0, lower, upper)
     reflected = np.where(about < lower, 2.0 * lower - about, np.where(about > upper, 2.0 * upper - about, about))
     return np.asarray(np.where(two, low + share * (high - low), reflected))

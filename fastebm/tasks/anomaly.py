@@ -55,7 +55,7 @@ def anomaly_threshold(energy: Energy, X: ArrayLike, false_alarm_rate: float = 0.
     """
     _checks.instance(energy, Energy, "energy", "fit.energy")
     rate = _checks.fraction(false_alarm_rate, "false_alarm_rate")
-    points = _checks.data(X, energy.dim, energy.domain, "X")
+    points = _checks.data(X, energy.dim, energy.domain, "X", energy.values)
     scores = energy.energy(points)
     if np.isnan(scores).any():
         row = int(np.argmax(np.isnan(scores)))

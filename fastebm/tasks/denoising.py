@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks, tiles
 from fastebm._checks import FloatArray, RNGLike
-from fastebm.energies import Energy
+from fastebm.energies import Energy, refuse_discrete
 from fastebm.energies.algebra import Observed
 from fastebm.kernels import RandomWalk
 from fastebm.sampling.chains import Chains
@@ -52,6 +52,7 @@ def denoise(
     B. Efron (2011), Tweedie's formula and selection bias, doi:10.1198/jasa.2011.tm11181 (the posterior mean).
     """
     _checks.instance(energy, Energy, "energy", "fit.energy")
+    refuse_discrete(energy, "which normal noise leads off; define a continuous energy")
     given, is_single = _checks.points(X, energy.dim)
     noisy = _checks.finite_array(given, "X")
     noise = _checks.positive(noise, "noise")

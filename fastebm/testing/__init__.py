@@ -3,9 +3,13 @@
 import importlib
 from typing import Any
 
+from fastebm.exact import exact_draws
 from fastebm.testing.gradients import Comparison, GradientError, GradientReport, check_gradient
 from fastebm.testing.kernels import KernelReport, check_kernel
 from fastebm.testing.ledgers import Ledger
+from fastebm.testing.objectives import check_objective
+from fastebm.testing.optimisers import check_optimiser
+from fastebm.testing.partition import check_log_partition
 from fastebm.testing.reports import CheckError, Report, Statistic, Tier
 from fastebm.testing.reproducible import check_reproducible
 
@@ -21,7 +25,11 @@ __all__ = [
     "Tier",
     "check_gradient",
     "check_kernel",
+    "check_log_partition",
+    "check_objective",
+    "check_optimiser",
     "check_reproducible",
+    "exact_draws",
 ]
 
 

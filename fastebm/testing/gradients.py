@@ -159,7 +159,7 @@ class _Checks:
         self.E, self.points, self.values = E, points, values
         self.generator = generator
         self.x_names = [f"x[{i}]" for i in range(E.dim)]
-        self.theta_names = list(_parameter_names(E))
+        self.theta_names = list(parameter_names(E))
         n_random = 1 if E.dim <= _MOST_AXES else 3
         axes = np.eye(E.dim) if E.dim <= _MOST_AXES else np.zeros((0, E.dim))
         self.directions = np.vstack([axes, generator.standard_normal((n_random, E.dim)) / math.sqrt(E.dim)])
@@ -285,7 +285,8 @@ class _Checks:
         )
 
 
-def _parameter_names(E: Energy) -> Iterator[str]:
+def parameter_names(E: Energy) -> Iterator[str]:
+    """How messages call each of the parameters, in the order of theta."""
     for name, shape in E.shapes.items():
         for place in np.ndindex(shape):
             yield f"theta.{name}{list(place)}" if shape else f"theta.{name}"

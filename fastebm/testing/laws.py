@@ -2,10 +2,13 @@
 
 A transform turns a coordinate, or the energy, into a share between 0 and 1 by a table of the law's quantiles. It need
 not be exact: where the law has nodes (quadrature, enumeration), the mean under the law of every function of the shares
-is a sum over them; elsewhere only differences between start and end are looked at, whose mean is 0 for any function.
+is a sum over them; elsewhere the table is that of a reference sample, and only differences between start and end are
+looked at, whose mean is 0 for any function.
 """
 
 import weakref
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -16,6 +19,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import TILE, compiled
 from fastebm.energies import Energy
 from fastebm.exact import draws, quadrature
+from fastebm.exact.enumerations import enumeration, n_states
 from fastebm.exact.lattices import MAX_NODES, Lattice
 from fastebm.testing.contrasts import Contrasts
 from fastebm.testing.reports import NotRun
@@ -23,6 +27,17 @@ from fastebm.testing.reports import NotRun
 _N_KNOTS = 1025
 _LEAST_NODES = 2**17  # so that kinks of the tables between knots do no harm
 _LIGHT = 1e-13  # nodes with less of the mass are left out
+_N_REFERENCE = 2**17  # draws, and states from which on discrete laws have a reference sample too
+_REFERENCE_SEED = 2**60 + 1  # of nobody's starts
+
+
+class Nodes(NamedTuple):
+    """Points (n, dim) with probabilities (n,), and where independent draws come from: (n, seed) -> (n, dim)."""
+
+    points: FloatArray
+    probabilities: FloatArray
+    draws: Callable[[int, int], FloatArray]
+    has_means: bool
 
 
 class Law:
@@ -31,24 +46,22 @@ class Law:
     Attributes
     ----------
     energy : the energy E.
-    points, probabilities : (n, dim) and (n,) nodes over which means under the law are sums.
+    points, probabilities : (n, dim) and (n,) nodes over which means under the law are sums, or a reference sample.
     columns : what the columns of `shares` are: coordinates, then the energy; those that are constant are left out.
     has_means : whether there are nodes, and means under the law with them.
     is_continuous : whether coordinates can take any value.
     """
 
-    has_means = True
-    is_continuous = True
-
     def __init__(self, energy: Energy) -> None:
         self.energy = energy
+        self.is_continuous = energy.values is None
         try:
-            self._grid = quadrature.grid(energy)
+            self.points, self.probabilities, self._draws, self.has_means = _nodes_of(energy)
         except ValueError as fault:
             raise NotRun(f"its exact law cannot be computed: {fault}") from None
-        self.points, self.probabilities = _nodes(self._grid.lattice)
         values = self._values(self.points)
-        tables = [_quantiles(column, self.probabilities) for column in values.T]
+        quantiles = _quantiles if self.is_continuous else _steps
+        tables = [quantiles(column, self.probabilities) for column in values.T]
         self._kept = [a for a, knots in enumerate(tables) if knots[0] < knots[-1]]
         names = [*(f"x[{i}]" for i in range(energy.dim)), "the energy"]
         self.columns = tuple(names[a] for a in self._kept)
@@ -58,7 +71,7 @@ class Law:
 
     def draws(self, n: int, seed: int) -> FloatArray:
         """Independent points (n, dim)."""
-        return draws.draws_on(self._grid, n, seed)
+        return self._draws(n, seed)
 
     def shares(self, X: FloatArray, n_threads: int | None = None) -> FloatArray:
         """Transforms (n, n_columns) of points (n, dim), 0 to 1 and evenly spread under the law, about."""
@@ -105,6 +118,23 @@ def law_of(energy: Energy) -> Law:
     return _known[energy]
 
 
+def _nodes_of(energy: Energy) -> Nodes:
+    """States of a discrete law, nodes of quadrature in one to three dimensions, draws elsewhere; or a ValueError."""
+    if energy.values is not None and n_states(energy) <= _N_REFERENCE:
+        law = enumeration(energy)
+        is_possible = law.probabilities > 0.0
+        return Nodes(
+            law.states[is_possible], law.probabilities[is_possible],
+            lambda n, seed: law.draws(n, np.random.default_rng(seed)), True,
+        )
+    if energy.values is None and energy.dim <= quadrature.MAX_DIM:
+        grid = quadrature.grid(energy)
+        return Nodes(*_nodes(grid.lattice), lambda n, seed: draws.draws_on(grid, n, seed), True)
+    sample = draws.exact_draws(energy, _N_REFERENCE, _REFERENCE_SEED)
+    even = np.full(_N_REFERENCE, 1.0 / _N_REFERENCE)
+    return Nodes(sample, even, lambda n, seed: draws.exact_draws(energy, n, seed), False)
+
+
 def _nodes(lattice: Lattice) -> tuple[FloatArray, FloatArray]:
     """Points (n, dim) and probabilities (n,): of the lattice, refined until enough of its nodes have some mass."""
     steps, counts = lattice.steps.copy(), list(lattice.counts)
@@ -126,6 +156,14 @@ def _quantiles(values: FloatArray, probabilities: FloatArray) -> FloatArray:
     masses = np.bincount(which, probabilities)
     below = np.cumsum(masses)
     return np.asarray(np.interp(np.linspace(0.0, 1.0, _N_KNOTS), (below - 0.5 * masses) / below[-1], distinct))
+
+
+def _steps(values: FloatArray, probabilities: FloatArray) -> FloatArray:
+    """The same of a discrete law: a value stands at all levels between the probabilities below and up to it."""
+    distinct, which = np.unique(values, return_inverse=True)
+    up_to = np.cumsum(np.bincount(which, probabilities))
+    levels = np.linspace(0.0, 1.0, _N_KNOTS) * up_to[-1]
+    return np.asarray(distinct[np.minimum(np.searchsorted(up_to, levels), len(distinct) - 1)])
 
 
 def _part(shares: FloatArray, n_parts: int) -> NDArray[np.intp]:

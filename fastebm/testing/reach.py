@@ -109,6 +109,7 @@ def independence(found: Evidence, contrasts: Contrasts, means: FloatArray) -> tu
         slopes = contrasts.slopes(found.starts, ends, means)[firsts]
         before, after = (math.sqrt(3.0) * (2.0 * u - 1.0) - means[firsts] for u in (found.starts, ends))
         moves = after - slopes * before
+        moves -= moves.mean(axis=0)  # a wrong law alone is no dependence
         scale = np.maximum((moves**2).sum(axis=0), np.finfo(float).tiny)
         for lag in _LAGS:
             products = moves[:-lag] * moves[lag:]

@@ -26,7 +26,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
 
     Raises
     ------
-    NotRun : the kernel has no slow twin, or no starts are found.
+    NotRun : the kernel has no slow twin, no starts are found, or nothing is accepted that could be compared.
     """
     energy, name = step.energy, type(step.kernel).__name__
     twin = twin_of(step.kernel)(step.settings)
@@ -74,8 +74,8 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
                 f"{name} leaves the stream of chain {c} of seed {seed} elsewhere than its twin after {N_TRANSITIONS} "
                 "transitions; use every random number once and store the streams."
             ))
-    if not accepts.any():
-        faults["moves"] = f"{name} accepted none of {accepts.size} proposals; pass a smaller step_size."
+    if not (accepts.any() or faults):
+        raise NotRun(f"{name} accepts none of {accepts.size} proposals, as its twin does; pass a smaller step_size")
     words = (
         f"{accepts.size} transitions of {n_chains} chains against the slow twin's, positions to {largest:.1e}, "
         f"{int(accepts.sum())} accepted, {n_close} too close to call"

@@ -31,6 +31,7 @@ class KernelStep:
     """
 
     def __init__(self, kernel: Kernel, energy: Energy, seed: int, n_threads: int | None = None) -> None:
+        kernel.refuse(energy)
         self.kernel, self.energy = kernel, energy
         self.n_threads = tiles.threads(n_threads)
         self.settings = _settings(kernel, energy, seed)

@@ -102,7 +102,7 @@ class Contrast(Estimator):
         chains = self.chains
         chains.retarget(energy, batch if self.restarts else None)
         chains.forget()
-        chains.advance(self.k, self._settings())
+        chains.advance(self.k, self.settings())
         self.particles = chains.positions
         self.reach = float(np.abs((self.particles - self.center) / self.scale).max())
         self.acceptance_rate = float(chains.acceptance_rate().mean())
@@ -118,7 +118,8 @@ class Contrast(Estimator):
             self.faults += int(n_faults.sum())
             self.fault_x = tiles.unpack(chains.fault_x, chains.n)[np.argmax(n_faults > 0)]
 
-    def _settings(self) -> FloatArray:
+    def settings(self) -> FloatArray:
+        """What the kernel's `advance` takes in the next step."""
         if self.kernel.step_size is None:
             return self.kernel.settings(self.step.current, self.scale)
         return self.kernel.settings(self.kernel.step_size, np.ones_like(self.scale))

@@ -13,6 +13,7 @@ from fastebm import _checks, files, tiles
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.exact import quadrature
+from fastebm.exact.enumerations import MAX_STATES, enumeration, n_states
 from fastebm.sampling.interrupts import Interrupts
 from fastebm.sampling.progress import Progress
 from fastebm.training.contrastive import PersistentCD
@@ -36,7 +37,7 @@ class Fit:
     history : arrays by name, one entry a step: "energy_gap" (mean energy of the batch minus that of the model's points,
         near 0 when the two agree), "acceptance_rate" (nan for exact training), "gradient_norm"; and one entry a look:
         "step", "log_likelihood" (exact mean log-likelihood of the validation data, nan where the model has no finite
-        Z; empty without validation data, or above three dimensions where Z has no closed form).
+        Z; empty without validation data, or above three dimensions where Z has no closed form and no states).
     particles : (n_particles, dim) last points of the model's chains; None for exact training.
     seed : passed as `rng`, it gives the same training again.
     interrupted : True if Ctrl-C or divergence ended the training early.
@@ -122,8 +123,10 @@ def fit(
     True
     """
     _checks.instance(energy, Energy, "energy", "eb.MLP(dim=2)")
-    rows = _checks.data(data, energy.dim, energy.domain)
-    held_out = None if validation is None else _checks.data(validation, energy.dim, energy.domain, "validation")
+    rows = _checks.data(data, energy.dim, energy.domain, values=energy.values)
+    held_out = None
+    if validation is not None:
+        held_out = _checks.data(validation, energy.dim, energy.domain, "validation", energy.values)
     loss = PersistentCD() if objective is None else objective
     rule = Adam() if optimizer is None else optimizer
     _checks.instance(loss, Objective, "objective", "eb.PersistentCD()")
@@ -220,10 +223,14 @@ class _Batches:
 def _look(history: dict[str, list[float]], step: int, energy: Energy, held_out: FloatArray) -> None:
     """Note the exact mean log-likelihood of held-out points, where log Z can be had."""
     closed = energy.closed_log_partition()
-    if closed is None and energy.dim > _EXACT_DIM:
+    is_discrete = energy.values is not None
+    if closed is None and (n_states(energy) > MAX_STATES if is_discrete else energy.dim > _EXACT_DIM):
         return
     try:
-        log_z = quadrature.grid(energy, rtol=1e-6).log_partition if closed is None else closed
+        if is_discrete:
+            log_z = enumeration(energy).log_partition
+        else:
+            log_z = quadrature.grid(energy, rtol=1e-6).log_partition if closed is None else closed
     except ValueError:  # no finite Z, or an energy that is nan
         log_z = np.nan
     history["step"].append(float(step))

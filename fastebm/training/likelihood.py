@@ -1,17 +1,20 @@
-"""Maximum likelihood with the exact gradient, in one to three dimensions."""
+"""Maximum likelihood with the exact gradient, in one to three dimensions or over all states."""
 
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.exact import quadrature
+from fastebm.exact.enumerations import enumeration
 from fastebm.training.objective import Estimator, Objective
 
 _OLDEST = 50  # steps that one grid may serve
 
 
 class MaximumLikelihood(Objective):
-    """Loss: minus the mean log-likelihood; its gradient <dE/dtheta>_data - <dE/dtheta>_model by quadrature.
+    """Loss: minus the mean log-likelihood; its gradient <dE/dtheta>_data - <dE/dtheta>_model by quadrature, or
+    by enumeration of the states of a discrete energy.
 
-    Exact in one to three dimensions; elsewhere it is refused, and PersistentCD is the choice.
+    Exact in one to three dimensions and for at most 2**22 states; elsewhere it is refused, and PersistentCD is the
+    choice.
     """
 
     def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "ExactLikelihood":
@@ -32,6 +35,11 @@ class ExactLikelihood(Estimator):
         self._age = 0
 
     def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
+        if energy.values is not None:
+            states = enumeration(energy)
+            self.energy_gap = float(energy.energy(batch).mean()) - states.mean_energy
+            self.energy_spread = states.energy_spread
+            return energy.mean_grad_theta(batch) - states.mean_grad_theta()
         grid = None if self._grid is None or self._age == _OLDEST else self._grid.reweighted(energy)
         self._age = 0 if grid is None else self._age + 1
         self._grid = quadrature.grid(energy) if grid is None else grid

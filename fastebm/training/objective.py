@@ -57,5 +57,5 @@ class Objective(abc.ABC):
         (n_params,) gradient; following its negative lowers the loss.
         """
         _checks.instance(energy, Energy, "energy", "fit.energy or eb.MLP(dim=2)")
-        points = _checks.data(batch, energy.dim, energy.domain, "batch")
+        points = _checks.data(batch, energy.dim, energy.domain, "batch", energy.values)
         return self.begin(energy, points, _checks.seed(rng), tiles.threads(None)).gradient(energy, points)

@@ -11,6 +11,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
@@ -30,6 +31,7 @@ class Affine(Combined):
     kind = "affine"
 
     def __init__(self, part: Energy, matrix: ArrayLike, shift: ArrayLike = 0.0) -> None:
+        refuse_discrete(part, "whose affine maps would be others in every coordinate; map x inside the energy")
         self.matrix, self.inverse = _with_inverse(matrix, part.dim)
         move = _checks.finite_array(shift, "shift")
         if move.shape not in ((), (part.dim,)):
@@ -72,6 +74,12 @@ class Affine(Combined):
             return Moments(self.matrix * inner.mean + self.shift, np.outer(self.matrix, self.matrix) * inner.cov)
         with np.errstate(invalid="ignore"):  # parts without moments
             return Moments(self.matrix @ inner.mean + self.shift, self.matrix @ inner.cov @ self.matrix.T)
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        inner = self.parts[0].closed_draws(n, generator)
+        if inner is None:
+            return None
+        return self.shift + (self.matrix * inner if self.matrix.ndim == 1 else inner @ self.matrix.T)
 
     def quadratics(self) -> list[Quadratic] | None:
         terms = self.parts[0].quadratics()

@@ -10,6 +10,7 @@ from fastebm import _checks
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import shown
 from fastebm.energies.energy import Energy
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
@@ -27,20 +28,21 @@ class Conditioned(Combined):
     kind = "conditioned"
 
     def __init__(self, part: Energy, values: Mapping[int, float]) -> None:
-        self.values = dict(sorted(_checked(part, values).items()))
-        is_free = np.array([i not in self.values for i in range(part.dim)])
+        self.clamped = dict(sorted(_checked(part, values).items()))
+        is_free = np.array([i not in self.clamped for i in range(part.dim)])
         places = np.where(is_free, np.cumsum(is_free) - 1, -1)
         fixed = np.zeros(part.dim)
-        fixed[~is_free] = [*self.values.values()]
+        fixed[~is_free] = [*self.clamped.values()]
         n_free = int(is_free.sum())
         super().__init__(
             (part,), _program(part.program, n_free), f"conditioned {part.name}",
             domain=None if part.domain is None else _checks.box(part.domain[is_free], n_free), data=[fixed, places],
         )
         self.is_free = is_free
+        self.values = part.values
 
     def settings(self) -> dict[str, Any]:
-        return {"clamped": [*self.values], "values": [*self.values.values()]}
+        return {"clamped": [*self.clamped], "values": [*self.clamped.values()]}
 
     @classmethod
     def rebuilt(cls, parts: Sequence[Energy], settings: dict[str, Any]) -> Energy:
@@ -51,7 +53,7 @@ class Conditioned(Combined):
         terms = self.parts[0].quadratics()
         if terms is None:
             return None
-        values = np.array([*self.values.values()])
+        values = np.array([*self.clamped.values()])
         try:
             return [term.conditioned(self.is_free, values) for term in terms]
         except np.linalg.LinAlgError:  # flat along a line: not a Gaussian
@@ -72,6 +74,10 @@ def _checked(part: Energy, values: Mapping[int, float]) -> dict[int, float]:
             raise ValueError(
                 f"values[{i}] is {number}, outside the walls {part.domain[i].tolist()} of {part.name}; "
                 "pass a value between them."
+            )
+        if part.values is not None and number not in part.values:
+            raise ValueError(
+                f"values[{i}] is {number}, and {part.name} takes the values {shown(part.values)}; pass one of them."
             )
     if len(checked) == part.dim:
         raise ValueError(f"values clamps all {part.dim} coordinates of {part.name}; leave at least one free.")

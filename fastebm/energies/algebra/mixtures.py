@@ -12,9 +12,10 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, calling, key_of
+from fastebm.energies.algebra.discrete import common_values
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
-from fastebm.energies.quadratics import Quadratic, mixed_moments
+from fastebm.energies.quadratics import Quadratic, drawn_parts, mixed_moments
 from fastebm.lanes.lane import as_lane, lane_sum, load, load_row, store, store_row
 from fastebm.lanes.language import sigmoid, where
 from fastebm.tiles import LANES
@@ -72,10 +73,12 @@ class Mixture(Combined):
     kind = "mixture"
 
     def __init__(self, parts: Sequence[Energy], log_weights: FloatArray) -> None:
+        values = common_values(parts)
         program = _program(*(part.program for part in parts))
         name = f"mixture of {len(parts)} energies"
         domain = _hull([part.domain for part in parts], parts[0].dim)
         super().__init__(parts, program, name, domain=domain, own={"log_weights": log_weights})
+        self.values = values
 
     def settings(self) -> dict[str, Any]:
         return {}
@@ -104,6 +107,19 @@ class Mixture(Combined):
         if masses is None or len(known) < len(moments):
             return None
         return Moments(*mixed_moments(masses, *zip(*known, strict=True)))
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        masses = self._log_masses()
+        if masses is None or not np.isfinite(masses).all():
+            return None
+        chosen = drawn_parts(masses, n, generator)
+        points = np.empty((n, self.dim))
+        for k, part in enumerate(self.parts):
+            drawn = part.closed_draws(int(np.count_nonzero(chosen == k)), generator)
+            if drawn is None:
+                return None
+            points[chosen == k] = drawn
+        return points
 
     def quadratics(self) -> list[Quadratic] | None:
         terms = []

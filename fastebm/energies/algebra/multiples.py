@@ -9,7 +9,7 @@ from fastebm import _checks
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
-from fastebm.energies.energy import Energy
+from fastebm.energies.energy import Energy, Links
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
 
@@ -24,6 +24,7 @@ class Tempered(Combined):
         super().__init__(
             (part,), _program(part.program), f"{beta:g} * {part.name}", domain=part.domain, data=[self.beta]
         )
+        self.values = part.values
 
     def settings(self) -> dict[str, Any]:
         return {"beta": self.beta}
@@ -31,6 +32,10 @@ class Tempered(Combined):
     @classmethod
     def rebuilt(cls, parts: Sequence[Energy], settings: dict[str, Any]) -> Energy:
         return cls(parts[0], settings["beta"])
+
+    def links(self) -> Links | None:
+        inner, beta = self.parts[0].links(), self.beta
+        return inner and Links(lambda x: beta * inner.site(x), lambda x, y: beta * inner.bond(x, y))
 
     def quadratics(self) -> list[Quadratic] | None:
         """Powers of a single Gaussian are known, of a sum of several not."""

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from fastebm import _checks
+from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.energy import Energy, Moments
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
@@ -24,6 +26,7 @@ class Observed(Combined):
     kind = "observed"
 
     def __init__(self, part: Energy, noise: float) -> None:
+        refuse_discrete(part, "and normal noise leads off them; write the noise into the energy")
         self.noise = _checks.positive(noise, "noise")
         walls = None if part.domain is None else np.vstack([part.domain, [[-np.inf, np.inf]] * part.dim])
         super().__init__(
@@ -48,6 +51,10 @@ class Observed(Combined):
         cov = np.tile(inner.cov, (2, 2))
         np.fill_diagonal(cov[len(inner.mean) :, len(inner.mean) :], np.diagonal(inner.cov) + self.noise**2)
         return Moments(np.tile(inner.mean, 2), cov)
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        inner = self.parts[0].closed_draws(n, generator)
+        return None if inner is None else np.hstack([inner, generator.normal(inner, self.noise)])
 
     def quadratics(self) -> list[Quadratic] | None:
         terms = self.parts[0].quadratics()

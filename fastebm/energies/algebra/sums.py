@@ -10,7 +10,8 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
-from fastebm.energies.energy import Energy
+from fastebm.energies.algebra.discrete import common_values
+from fastebm.energies.energy import Energy, Links
 from fastebm.energies.programs import Makers, Program
 from fastebm.energies.quadratics import Quadratic
 
@@ -33,9 +34,11 @@ class Sum(Combined):
                 f"{first.name} has dim={first.dim} and {second.name} has dim={second.dim}; "
                 "add energies of the same dimension."
             )
+        values = common_values((first, second))
         program = _program(first.program, second.program)
         domain = common_domain(first.domain, second.domain)
         super().__init__((first, second), program, f"({first.name} + {second.name})", domain=domain)
+        self.values = values
 
     def settings(self) -> dict[str, Any]:
         return {}
@@ -43,6 +46,12 @@ class Sum(Combined):
     @classmethod
     def rebuilt(cls, parts: Sequence[Energy], settings: dict[str, Any]) -> Energy:
         return cls(*parts)
+
+    def links(self) -> Links | None:
+        one, other = (part.links() for part in self.parts)
+        if one is None or other is None:
+            return None
+        return Links(lambda x: one.site(x) + other.site(x), lambda x, y: one.bond(x, y) + other.bond(x, y))
 
     def quadratics(self) -> list[Quadratic] | None:
         """The product of two sums of Gaussians is the sum of the products."""

@@ -9,6 +9,7 @@ from fastebm._checks import FloatArray
 from fastebm._compile import inlined
 from fastebm.energies import programs
 from fastebm.energies.algebra.combined import Combined, key_of
+from fastebm.energies.algebra.discrete import refuse_discrete
 from fastebm.energies.algebra.sums import common_domain
 from fastebm.energies.energy import Energy
 from fastebm.energies.programs import Makers, Program
@@ -20,6 +21,7 @@ class Walled(Combined):
     kind = "walled"
 
     def __init__(self, part: Energy, walls: FloatArray) -> None:
+        refuse_discrete(part, "and needs no walls; define it with the values= that are wanted")
         self.walls = walls
         domain = common_domain(part.domain, walls)
         super().__init__((part,), _program(part.program), part.name, domain=domain, data=[walls.T])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastebm import _checks
+from fastebm._checks import FloatArray
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
 
@@ -45,6 +46,15 @@ class Banana(Formula):
         variances = np.ones(self.dim)
         variances[:2] = scale**2, 1.0 + 2.0 * bend**2 * scale**4
         return Moments(np.zeros(self.dim), np.diag(variances))
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        bend, scale = self.unpack().values()
+        if scale == 0.0:  # training may go there
+            return None
+        x = generator.standard_normal((n, self.dim))
+        x[:, 0] *= scale
+        x[:, 1] -= bend * (x[:, 0] ** 2 - scale**2)
+        return x
 
 
 def banana(x: Any, theta: Any) -> Any:

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from fastebm import _checks
+from fastebm._checks import FloatArray
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
+
+_WIDEST = 100.0  # scale from which on exp(x_0 / 2) may overflow
 
 
 class Funnel(Formula):
@@ -44,6 +47,15 @@ class Funnel(Formula):
         variances = np.full(self.dim, np.exp(0.5 * variance))
         variances[0] = variance
         return Moments(np.zeros(self.dim), np.diag(variances))
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        scale = self.unpack()["scale"]
+        if not 0.0 < abs(scale) < _WIDEST:
+            return None
+        x = generator.standard_normal((n, self.dim))
+        x[:, 0] *= scale
+        x[:, 1:] *= np.exp(0.5 * x[:, :1])
+        return x
 
 
 def funnel(x: Any, theta: Any) -> Any:

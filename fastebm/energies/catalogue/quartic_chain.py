@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastebm import _checks
+from fastebm.energies.energy import Links
 from fastebm.energies.formulas import Formula
 
 
@@ -31,6 +32,10 @@ class QuarticChain(Formula):
         dim = _checks.count(dim, "dim")
         theta = {"barrier": _checks.positive(barrier, "barrier"), "coupling": _checks.real(coupling, "coupling")}
         super().__init__(quartic_chain, dim, theta, {"dim": dim, **theta})
+
+    def links(self) -> Links:
+        barrier, coupling = self.unpack().values()
+        return Links(lambda x: barrier * (x**2 - 1.0) ** 2, lambda x, y: 0.5 * coupling * (y - x) ** 2)
 
 
 def quartic_chain(x: Any, theta: Any) -> Any:

@@ -47,6 +47,11 @@ class Rosenbrock(Formula):
             return None
         return HybridRosenbrock(2, 1, mu=a, a=1.0, b=b).closed_moments()
 
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        """In two dimensions; in more a coordinate does not only hang on the one before."""
+        a, b = self.unpack().values()
+        return None if self.dim > 2 else _drawn(a, 1.0, np.array([[b]]), n, generator)
+
 
 def rosenbrock(x: Any, theta: Any) -> Any:
     total = 0.0
@@ -129,6 +134,10 @@ class HybridRosenbrock(Formula):
                 cov[i, k] = cov[k, i] = mean_of(second) - mean[i] * mean[k]
         return Moments(mean, cov)
 
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        mu, a, b = self.unpack().values()
+        return _drawn(mu, a, b, n, generator)
+
 
 def hybrid_rosenbrock(x: Any, theta: Any) -> Any:
     n_blocks, length = theta.b.shape
@@ -140,6 +149,23 @@ def hybrid_rosenbrock(x: Any, theta: Any) -> Any:
             total += theta.b[j, i] * (here - before**2) ** 2
             before = here
     return total
+
+
+def _drawn(mu: float, a: float, b: FloatArray, n: int, generator: np.random.Generator) -> FloatArray | None:
+    """Points (n, dim) of the hybrid form: the shared coordinate, then each given the one before."""
+    if not (a > 0.0 and (b > 0.0).all()):
+        return None
+    n_blocks, length = b.shape
+    x = generator.standard_normal((n, 1 + b.size))
+    x[:, 0] = mu + math.sqrt(0.5 / a) * x[:, 0]
+    for j in range(n_blocks):
+        before = x[:, 0]
+        for i in range(length):
+            here = x[:, 1 + j * length + i]
+            here *= math.sqrt(0.5 / b[j, i])
+            here += before**2
+            before = here
+    return x
 
 
 def _pulled_back(polynomial: Polynomial, steepness: FloatArray) -> Polynomial:

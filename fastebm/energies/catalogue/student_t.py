@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastebm import _checks
+from fastebm._checks import FloatArray
 from fastebm.energies.catalogue.gaussian import centre_and_spread, covariance_of, log_volume, precision_factor
 from fastebm.energies.energy import Moments
 from fastebm.energies.formulas import Formula
+
+_FEWEST_DF = 0.1  # for draws: with fewer, chi-square numbers underflow
 
 
 class StudentT(Formula):
@@ -59,6 +62,15 @@ class StudentT(Formula):
             mean if df > 1.0 else np.full(self.dim, np.nan),
             scale * df / (df - 2.0) if df > 2.0 else np.full(scale.shape, np.inf if df > 1.0 else np.nan),
         )
+
+    def closed_draws(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        """A normal point over the root of a chi-square number by its degrees of freedom."""
+        mean, factor, log_df = self.unpack().values()
+        df = math.exp(log_df)
+        if not (np.diagonal(factor).all() and df >= _FEWEST_DF):
+            return None
+        z = generator.standard_normal((n, self.dim)) / np.sqrt(generator.chisquare(df, (n, 1)) / df)
+        return np.asarray(mean + np.linalg.solve(np.tril(factor).T, z.T).T)
 
 
 def student_t(x: Any, theta: Any) -> Any:
