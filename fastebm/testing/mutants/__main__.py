@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help=f"{_SHORT} runs of each correct entry, for {_LONG:,}")
     parser.add_argument("--runs", type=int, help="runs of each correct entry")
     parser.add_argument("--delta", type=float, help="bias to find, for all mutants (as each is declared)")
-    parser.add_argument("--seed", type=int, help="seed of the mutants' checks, and first of the correct ones' (by chance; 0)")
+    parser.add_argument("--seed", type=int, help="of the mutants' checks (by chance), and the first of the others' (0)")
     chosen = parser.parse_args(arguments)
     known = {one.name for one in (*BROKEN, *CORRECT)}
     if unknown := [name for name in chosen.names if name not in known]:

@@ -66,8 +66,8 @@ class Accusations:
         wrong = []
         if len(self.faults) > self.most:
             wrong.append(
-                f"{self.entry.name} is accused in {len(self.faults)} of {self.n_runs} runs at alpha {self.alpha}, above "
-                f"{self.most}; first: {self.faults[0]}"
+                f"{self.entry.name} is accused in {len(self.faults)} of {self.n_runs} runs at alpha {self.alpha}, "
+                f"more than {self.most}; first: {self.faults[0]}"
             )
         wrong += [
             f"p-values of {name} for {self.entry.name} are not what they should be (Kolmogorov's test: p={p:.1g})"
@@ -83,7 +83,8 @@ def pool() -> ProcessPoolExecutor:
 
 
 def accusations(
-    entry: Entry, n_runs: int, *, alpha: float = 1e-3, delta: float = 0.3, seed: int = 0, workers: Executor | None = None
+    entry: Entry, n_runs: int, *, alpha: float = 1e-3, delta: float = 0.3, seed: int = 0,
+    workers: Executor | None = None,
 ) -> Accusations:
     """Check a correct entry again and again, run r with the seed `seed` + r, on workers or here."""
     start = time.perf_counter()
@@ -99,16 +100,19 @@ def accusations(
     return Accusations(entry, alpha, faults, p_values, n_runs, time.perf_counter() - start)
 
 
-def _named_portion(name: str, alpha: float, delta: float, seeds: Sequence[int]) -> tuple[list[str], list[dict[str, float]]]:
+Portion = tuple[list[str], list[dict[str, float]]]  # faults, and p-values of each run that could be judged
+
+
+def _named_portion(name: str, alpha: float, delta: float, seeds: Sequence[int]) -> Portion:
     """A portion in another process: functions of the catalogue cannot be sent there, their names can."""
     from fastebm.testing.mutants.correct import CORRECT
 
     return _portion({one.name: one for one in CORRECT}[name], alpha, delta, seeds)
 
 
-def _portion(entry: Entry, alpha: float, delta: float, seeds: Sequence[int]) -> tuple[list[str], list[dict[str, float]]]:
-    """Faults, and p-values of each run that could be judged."""
-    faults, p_values = [], []
+def _portion(entry: Entry, alpha: float, delta: float, seeds: Sequence[int]) -> Portion:
+    faults: list[str] = []
+    p_values: list[dict[str, float]] = []
     for seed in seeds:
         one = judged(entry, alpha=alpha, delta=delta, rng=seed)
         if not one.is_as_declared:

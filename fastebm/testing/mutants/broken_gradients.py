@@ -88,8 +88,8 @@ def half_a_curvature(right: Any) -> Any:
 def _face(face: str, signature: Any, around: Callable[[Any], Any]) -> Callable[[Energy], Energy]:
     def make(energy: Energy) -> Energy:
         right = getattr(energy.program, face).pointer
-        mutant = Compiled(lambda: around(right), signature, None, "a mutant")
-        return energy._replaced(program=replace(energy.program, **{face: mutant}))
+        faces: dict[str, Any] = {face: Compiled(lambda: around(right), signature, None, "a mutant")}
+        return energy._replaced(program=replace(energy.program, **faces))
 
     return make
 

@@ -96,7 +96,7 @@ def _as_it_is(step: Any) -> Any:
 MIXTURE, PLANE = targets.MIXTURE, targets.PLANE
 _REVERSIBLE = {"is_reversible": True}
 
-BROKEN = (
+_STEPS = (
     Entry("a coordinate left out", "the scan stops before x[1]", steps(scan, scales=(2.0,)), PLANE, delta=0.2),
     Entry("never crosses 0", "what changes sign is rejected", steps(never_crosses_zero, scale=1.9), MIXTURE, delta=0.2),
     Entry("steps on a lattice", "of one length", steps(on_a_lattice, scale=0.7), MIXTURE, delta=0.2),
@@ -114,9 +114,9 @@ BROKEN = (
     Entry("ignores its seed", "always 1", with_seeds(lambda seed: 1), MIXTURE, delta=0.3),
 )
 BROKEN = (
-    *BROKEN,
+    *_STEPS,
     *(
         replace(one, name=f"{one.name}, by check_reproducible", check="reproducible")
-        for one in BROKEN if one.name in ("random beyond its seed", "ignores its seed", "moves nothing")
+        for one in _STEPS if one.name in ("random beyond its seed", "ignores its seed", "moves nothing")
     ),
 )

@@ -11,6 +11,9 @@ from fastebm._checks import RNGLike
 from fastebm.energies import Energy
 from fastebm.testing.gradients import GradientReport, check_gradient
 from fastebm.testing.kernels import check_kernel
+from fastebm.testing.objectives import check_objective
+from fastebm.testing.optimisers import check_optimiser
+from fastebm.testing.partition import check_log_partition
 from fastebm.testing.reports import Report
 from fastebm.testing.reproducible import check_reproducible
 
@@ -28,7 +31,7 @@ class Entry:
     make : from the energy to what is checked: a kernel, a step, an objective, an estimator, an optimiser.
     energy : what it is checked on.
     check : which check has to judge it: a key of `CHECKS`.
-    delta : bias at which "kernel" is declared to find it.
+    delta : bias at which "kernel" and "objective" are declared to find it.
     is_correct : whether it has to pass; otherwise it has to be caught.
     options : further arguments of the check.
     """
@@ -73,7 +76,7 @@ def judged(entry: Entry, *, alpha: float = ALPHA, delta: float | None = None, rn
     ----------
     entry : of the catalogue.
     alpha : probability of a false alarm, where the check has one.
-    delta : bias to be found, for "kernel"; None: as the entry declares.
+    delta : bias to be found, for "kernel" and "objective"; None: as the entry declares.
     rng : see `fastebm.sample`.
     """
     start = time.perf_counter()
@@ -100,6 +103,18 @@ def _kernel(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Report:
     return check_kernel(entry.make(entry.energy), entry.energy, alpha=alpha, delta=delta, rng=rng, **entry.options)
 
 
+def _objective(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Report:
+    return check_objective(entry.make(entry.energy), entry.energy, alpha=alpha, delta=delta, rng=rng, **entry.options)
+
+
+def _log_partition(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Report:
+    return check_log_partition(entry.make(entry.energy), entry.energy, alpha=alpha, rng=rng, **entry.options)
+
+
+def _optimiser(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Report:
+    return check_optimiser(entry.make(entry.energy), rng=rng)
+
+
 def _reproducible(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Report:
     return check_reproducible(entry.make(entry.energy), entry.energy, rng=rng)
 
@@ -110,6 +125,9 @@ def _gradient(entry: Entry, alpha: float, delta: float, rng: RNGLike) -> Gradien
 
 CHECKS: dict[str, Check] = {
     "kernel": _kernel,
+    "objective": _objective,
+    "log_partition": _log_partition,
+    "optimiser": _optimiser,
     "reproducible": _reproducible,
     "gradient": _gradient,
 }
