@@ -71,7 +71,7 @@ class Accusations:
             )
         wrong += [
             f"p-values of {name} for {self.entry.name} are not what they should be (Kolmogorov's test: p={p:.1g})"
-            for name, p in self.deviations.items() if p < _UNIFORM
+            for name, p in self.deviations.items() if not p >= _UNIFORM
         ]
         return tuple(wrong)
 
@@ -96,7 +96,7 @@ def accusations(
         found = [task.result() for task in tasks]
     faults = tuple(fault for portion in found for fault in portion[0])
     runs = [p for portion in found for p in portion[1]]
-    p_values = {name: np.array([p[name] for p in runs]) for name in runs[0]}
+    p_values = {name: np.array([p[name] for p in runs]) for name in (runs[0] if runs else ())}
     return Accusations(entry, alpha, faults, p_values, n_runs, time.perf_counter() - start)
 
 

@@ -11,7 +11,10 @@ from fastebm.testing.mutants.entries import Entry
 _TEST = "-load_row(exponentials, l) < here - there"
 _STORE = "store_streams(streams, l, state)"
 _ENERGY = "energy(y, packed, e_y)"
-_ROUNDED = "\n        e_y[:] = (e_y + 805306368.0) - 805306368.0"  # 1.5 * 2**29, whose last bit is 2**-23
+_ROUNDED = (
+    "\n        for c in range(width):"
+    "\n            e_y[c] = (e_y[c] + 805306368.0) - 805306368.0"  # 1.5 * 2**29, whose last bit is 2**-23
+)
 _CALL = "grad(y, packed, e_y, g_y)"
 _LAST = "settings[dim - 1] * last"
 

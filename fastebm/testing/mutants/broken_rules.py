@@ -9,11 +9,13 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
+from fastebm.kernels import RandomWalk
 from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.correct import conditional, spread, tempering
 from fastebm.testing.mutants.entries import Entry
 from fastebm.testing.mutants.momenta import guided, persistent
 from fastebm.testing.mutants.rules import Points, Random, Rule, accepts, chosen, hastings, kinetic, leapfrog, steps
+from fastebm.testing.steps import KernelStep
 
 
 def walk(x: FloatArray, generator: Random, scale: float) -> FloatArray:
@@ -21,14 +23,28 @@ def walk(x: FloatArray, generator: Random, scale: float) -> FloatArray:
     return np.asarray(x + scale * generator.standard_normal(x.shape))
 
 
+def at_temperature(beta: float) -> Any:
+    """A kernel of this library on beta E, as a step, which does not tell with what energies it works."""
+
+    def make(energy: Energy) -> Any:
+        kernel = KernelStep(RandomWalk(1.5), beta * energy, 0)
+
+        def scaled_energy(states: FloatArray, k: int, seed: int) -> FloatArray:
+            return kernel(states, k, seed)
+
+        return scaled_energy
+
+    return make
+
+
 def biased_test(
-    energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float, beta: float = 1.0,
-    extra: float = 0.0, drift: float = 0.0,
+    energy: Energy, x: FloatArray, e: FloatArray, generator: Random, scale: float, extra: float = 0.0,
+    drift: float = 0.0,
 ) -> Points:
-    """Energies times beta; accepted with a probability that is `extra` too high; proposals that drift."""
+    """Accepted with a probability that is `extra` too high; proposals that drift."""
     y = walk(x, generator, scale) + drift * scale
     e_y = energy.energy(y)
-    accepted = generator.random(len(x)) < np.exp(np.minimum(beta * (e - e_y), 0.0)) + extra
+    accepted = generator.random(len(x)) < np.exp(np.minimum(e - e_y, 0.0)) + extra
     return chosen(accepted, x, e, y, e_y)
 
 
@@ -276,8 +292,8 @@ def _mistaken(name: str, words: str, rule: Rule, energy: Energy, delta: float, *
 MIXTURE, WELL, PLANE = targets.MIXTURE, targets.WELL, targets.PLANE
 
 BROKEN = (
-    _mistaken("energy x 0.97", "every energy is 3 % too low", biased_test, PLANE, 0.02, scale=1.5, beta=0.97),
-    _mistaken("temperature 1.02", "E / 1.02", biased_test, PLANE, 0.01, scale=1.5, beta=1.0 / 1.02),
+    Entry("energy x 0.97", "every energy is 3 % too low", at_temperature(0.97), PLANE, delta=0.015),
+    Entry("temperature 1.02", "E / 1.02", at_temperature(1.0 / 1.02), PLANE, delta=0.01),
     _mistaken("generous by 0.01", "min(1, r) + 0.01", biased_test, MIXTURE, 0.02, scale=1.9, extra=0.01),
     _mistaken("drift of 0.02 s", "proposals on the right of x", biased_test, MIXTURE, 0.02, scale=1.9, drift=0.02),
     _mistaken("test upside down", "log u >= E(x) - E(y)", upside_down, MIXTURE, 0.2, scale=1.9),
@@ -308,8 +324,8 @@ BROKEN = (
     Entry("momentum not flipped", "kept when rejected", persistent(0.8, 3, flips=False), WELL, delta=0.03),
     Entry("guided walk that never turns", "d is kept when rejected", guided(1.3, turns=False), MIXTURE, delta=0.1),
     _mistaken("slice cut at both ends", "evenly around x", sliced, MIXTURE, 0.03, width=4.0, mistake="both ends"),
-    _mistaken("slice beside x", "begins to the right of x", sliced, MIXTURE, 0.1, width=4.0, mistake="beside"),
-    _mistaken("slice not at random", "x at its left third", sliced, MIXTURE, 0.1, width=4.0, mistake="third"),
+    _mistaken("slice beside x", "begins to the right of x", sliced, MIXTURE, 0.3, width=4.0, mistake="beside"),
+    _mistaken("slice not at random", "x at its left third", sliced, MIXTURE, 0.2, width=4.0, mistake="third"),
     _mistaken("Gibbs, marginal variance", "not the conditional one", marginal_variance, PLANE, 0.2),
     _mistaken("Gibbs, both at once", "given the old coordinates", both_at_once, PLANE, 0.2),
     Entry("never frozen", "steps follow the last decision", adapting(1.5), MIXTURE, delta=0.05),
