@@ -24,6 +24,7 @@ from fastebm._compile import TILE, VECTOR, compiled, inlined
 DEGREES = 8
 LEVELS = np.array([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
 _EXCHANGED = 3  # degrees
+_ROUNDING = 1e-9  # two columns may be one and the same (E = 1.5 x): then only the last bits would say which is larger
 _ALL_PAIRS = 8  # columns, above which only neighbours are looked at
 _N_PARTS = 16  # sums are made in so many parts, in a fixed order, whatever the threads are
 _PAIRS = types.Array(types.int64, 2, "C")
@@ -170,8 +171,8 @@ def _sets(u, pairs, s):  # type: ignore[no-untyped-def]
             s[_N_LEVELS * a + k] = 1.0 if u[a] > _LEVELS[k] else 0.0
     for p in range(pairs.shape[0]):
         one, other = u[pairs[p, 0]], u[pairs[p, 1]]
-        s[_N_LEVELS * q + 2 * p] = 1.0 if one + other > 1.0 else 0.0
-        s[_N_LEVELS * q + 2 * p + 1] = 1.0 if one > other else 0.0
+        s[_N_LEVELS * q + 2 * p] = 1.0 if one + other > 1.0 + _ROUNDING else 0.0
+        s[_N_LEVELS * q + 2 * p + 1] = 1.0 if one > other + _ROUNDING else 0.0
 
 
 @compiled(types.void(TILE, _PAIRS, TILE))

@@ -65,7 +65,7 @@ def check_log_partition(
         return Report(name, (Tier("values", f"{n_runs} runs", (fault,)),), {}, seed)
     if np.ptp(values) == 0.0 and np.ptp(errors) == 0.0:
         if is_unbiased:
-            fault = f"all {n_runs} seeds give {values[0]!r}, though it is said to be random; use the seed."
+            fault = f"all {n_runs} seeds give {float(values[0])!r}, though it is said to be random; use the seed."
             return Report(name, (Tier("values", f"{n_runs} runs", (fault,)),), {}, seed)
         return Report(name, (_fixed(values[0], errors[0], exact, error),), {}, seed)
     tiers = [_coverage(values, errors, exact, error, alpha / 3.0)]
