@@ -47,6 +47,13 @@ def half(x):
 def quartic(x):
     return x[0] ** 4 + x[1] ** 2 + x[2] ** 2 + x[3] ** 2
 
+@eb.energy(dim=5, theta={"coupling": 0.4}, values=(-1, 1))
+def spins(x, theta):
+    total = 0.0
+    for i in range(4):
+        total -= theta.coupling * x[i] * x[i + 1]
+    return total
+
 two_wells = eb.DoubleWell(1, barrier=14.0, tilt=1.0)
 number = 3
 '''
@@ -116,6 +123,14 @@ class TestVerdicts:
             "gradients": "ok", "integrable": "-", "kernel": "-", "reproducible": "ok", "sampler": "-"
         }
         assert "quadrature ends at dim=3" in checks["sampler"][1]
+
+    def test_discrete_energies(self, capsys):
+        status, checks, _ = outcome(capsys, "spins")
+        assert status == 0
+        verdicts = {check: verdict for check, (verdict, _) in checks.items()}
+        assert verdicts == {"gradients": "ok", "integrable": "ok", "kernel": "-", "reproducible": "-", "sampler": "-"}
+        assert "by enumeration" in checks["integrable"][1]
+        assert "x is discrete" in checks["kernel"][1]
 
     def test_a_gradient_that_no_point_shows_is_not_called_good(self):
         nowhere = eb.energy(1)(lambda x: eb.where(x[0] >= 0.0, 0.0, float("inf")))

@@ -137,6 +137,36 @@ def test_laws_without_a_formula_or_without_a_z_are_left_to_others(energy):
     assert energy.closed_draws(3, np.random.default_rng(0)) is None
 
 
+def test_bounds_stay_with_the_grid(monkeypatch):
+    E = eb.Ring(2.0, 0.4)
+    grid = quadrature.grid(E)
+    first = draws.draws_on(grid, 100, 5)
+    monkeypatch.setattr(draws, "_bounded", None)
+    np.testing.assert_array_equal(draws.draws_on(grid, 100, 5), first)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(draws.draws_on(quadrature.grid(E), 100, 5), first)
+
+
+@pytest.mark.parametrize(
+    "E", [eb.Ring(2.0, 0.4), eb.Banana(2, 0.1, 3.0), eb.DoubleWell(2), eb.StudentT([0.0], 1.0, 1.5)],
+    ids=lambda E: E.name,
+)
+def test_bounds_are_bounds(E):
+    """At points in all cells: the density is never above the height of the envelope that no proposal contradicted."""
+    grid = quadrature.grid(E)
+    draws.draws_on(grid, 1_000_000, 0)
+    envelope = grid.envelopes[max(grid.envelopes)]
+    generator = np.random.default_rng(0)
+    corners = np.stack(np.unravel_index(np.arange(len(envelope.log_heights)), [len(e) - 1 for e in envelope.edges]))
+    for _ in range(3):
+        y = np.column_stack([
+            e[k] + generator.random(len(k)) * (e[k + 1] - e[k]) for e, k in zip(envelope.edges, corners, strict=True)
+        ])
+        heights = envelope.lattice.density.log(envelope.lattice.chart.v(y))
+        has_mass = np.diff(envelope.cumulative, prepend=0.0) > 1e-7  # one of 1e7 points
+        assert (heights <= envelope.log_heights)[has_mass].all()
+
+
 def test_what_cannot_be_drawn_is_refused_in_a_sentence():
     message = refused(lambda: exact_draws(eb.DoubleWell(4), 3, 0), "dim=4", "Gaussian")
     assert "dim <= 3" in message

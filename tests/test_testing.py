@@ -273,3 +273,11 @@ def test_differences_do_not_converge_at_a_kink():
         assert derivative(f, np.ones(1))[1][0] >= 4e-4
     _, error = derivative(lambda t: np.where(abs(t) < 1e-9, t, np.nan), np.ones(1))
     assert np.isinf(error[0])
+
+
+def test_discrete_energies_are_compared_with_duals_only():
+    spins = eb.energy(3, {"j": 0.4}, values=(-1, 1))(lambda x, theta: -theta.j * (x[0] * x[1] + x[1] * x[2]))
+    report = check_gradient(spins)
+    assert report.passed, str(report)
+    assert set(report.skipped) == {"grad against differences", "hvp against differences"}
+    assert "x is discrete" in report.skipped["grad against differences"]

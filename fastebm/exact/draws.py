@@ -29,7 +29,7 @@ _LARGEST_BATCH = 2**17  # proposals at a time
 _SMALLEST_BATCH = 2**15  # so that bounds are tried out even where few points are wanted
 _MARGIN = 0.05  # of a bound's logarithm, besides the curvature's
 _MOST_RAISES = 12
-_EFFICIENT = 0.3  # share of points kept, below which a finer lattice is laid
+_EFFICIENT = 0.5  # share of points kept, below which a finer lattice is laid
 _HOPELESS = 1e-3
 _STEEP = 10.0  # changes of the log density beyond are all alike
 _NARROW = 100.0  # a cell's length over the width of a peak in it
@@ -70,73 +70,96 @@ def exact_draws(energy: Energy, n: int, rng: RNGLike = None) -> FloatArray:
     return draws_on(quadrature.grid(energy), n, seed)
 
 
+class Envelope:
+    """Bounds on the masses of the cells of a lattice.
+
+    Attributes
+    ----------
+    lattice : so fine that its cells are bounded well.
+    edges : of the cells in the chart's y, for each coordinate. In a cell points are drawn evenly in y, where no ruler
+        has to be read.
+    log_heights : (n_cells,) log of the bounds on the density in v.
+    cumulative : (n_cells,) sums of the bounds on the masses, in units of Z.
+    """
+
+    def __init__(self, lattice: Lattice, log_bounds: FloatArray) -> None:
+        self.lattice = lattice
+        self.edges, log_volumes = lattice.cells()
+        self.log_heights = (log_bounds - log_volumes).ravel()
+        self.cumulative = np.cumsum(np.exp(log_bounds.ravel() - lattice.log_total))
+
+    def points(self, n: int, generator: np.random.Generator) -> FloatArray | None:
+        """Points (n, dim), or None if a bound was found to be too low."""
+        lattice, n_cells = self.lattice, [len(edges) - 1 for edges in self.edges]
+        total = self.cumulative[-1]
+        kept: list[FloatArray] = []
+        missing = n
+        while missing:
+            size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, int(1.1 * missing * total)))
+            uniforms = generator.random((len(n_cells) + 2, size))
+            cell = np.searchsorted(self.cumulative[:-1], uniforms[0] * total, side="right")
+            y = np.empty((size, len(n_cells)))
+            for i, (edges, k) in enumerate(zip(self.edges, np.unravel_index(cell, n_cells), strict=True)):
+                low = edges[k]
+                y[:, i] = low + uniforms[2 + i] * (edges[k + 1] - low)
+            v = lattice.chart.v(y)
+            log_ratio = lattice.density.log(v) - self.log_heights[cell]
+            if (log_ratio > 0.0).any():
+                return None
+            v = v[np.log1p(-uniforms[1]) < log_ratio][:missing]
+            kept.append(lattice.density.x(v))
+            missing -= len(v)
+        return np.concatenate(kept)
+
+
 def draws_on(grid: Grid, n: int, rng: RNGLike = None) -> FloatArray:
-    """As `exact_draws`, for a density whose grid is there already."""
+    """As `exact_draws`, for a density whose grid is there already; the bounds on its cells are kept with it."""
     generator = np.random.default_rng(_checks.seed(rng))
     for raised in range(_MOST_RAISES):
-        points = _drawn(*_bounded(grid, 2.0**raised), n, generator)
+        caution = 2.0**raised
+        if caution not in grid.envelopes:
+            grid.envelopes[caution] = _bounded(grid, caution)
+        points: FloatArray | None = grid.envelopes[caution].points(n, generator)
         if points is not None:
             return points
     raise ValueError(f"{grid.energy.name} has no bounds between neighbouring nodes; {_REMEDY}")
 
 
-def _bounded(grid: Grid, caution: float) -> tuple[Lattice, FloatArray]:
-    """A lattice so fine that its cells are bounded well, and the log of the bounds on their masses."""
+def _bounded(grid: Grid, caution: float) -> Envelope:
+    """Bounds on the masses of a lattice's cells, of one so fine that they are bounded well."""
     lattice = grid.lattice
     while True:
-        log_mass = lattice.log_mass.reshape(lattice.counts)
-        log_bounds = np.minimum(_log_bounds(log_mass, caution), _log_caps(lattice, caution))
+        log_bounds = np.minimum(
+            _log_bounds(lattice.log_density(), caution) + lattice.cells()[1], _log_caps(lattice, caution)
+        )
         bounds = np.exp(log_bounds - (caution * _MARGIN + lattice.log_total))
         kept = 1.0 / float(bounds.sum())
         if kept > _EFFICIENT:
-            return lattice, log_bounds
-        i = _roughest(log_mass, bounds)
+            return Envelope(lattice, log_bounds)
+        i = _roughest(lattice.log_mass.reshape(lattice.counts), bounds)
         counts, steps = list(lattice.counts), lattice.steps.copy()
         counts[i], steps[i] = 2 * counts[i] - 1, 0.5 * steps[i]
         if math.prod(counts) > lattices.MAX_NODES[len(counts)]:
             if kept < _HOPELESS:
                 raise ValueError(f"{grid.energy.name} varies too much between neighbouring nodes; {_REMEDY}")
-            return lattice, log_bounds
+            return Envelope(lattice, log_bounds)
         lattice = Lattice(lattice.chart, lattice.density, lattice.starts, steps, counts)
 
 
-def _drawn(lattice: Lattice, log_bounds: FloatArray, n: int, generator: np.random.Generator) -> FloatArray | None:
-    """The points, or None if a bound was found to be too low."""
-    cells = log_bounds.shape
-    log_bounds = log_bounds.ravel()
-    cumulative = np.cumsum(np.exp(log_bounds - lattice.log_total))
-    log_cell = float(np.log(lattice.steps).sum())
-    kept: list[FloatArray] = []
-    missing = n
-    while missing:
-        size = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, int(1.1 * missing * cumulative[-1])))
-        uniforms = generator.random((size, len(cells) + 2))
-        cell = np.searchsorted(cumulative[:-1], uniforms[:, 0] * cumulative[-1], side="right")
-        corners = np.column_stack(np.unravel_index(cell, cells))
-        v, log_slope = lattice.chart.placed(lattice.starts + (corners + uniforms[:, 2:]) * lattice.steps)
-        log_ratio = lattice.density.log(v) + log_slope + log_cell - log_bounds[cell]
-        if (log_ratio > 0.0).any():
-            return None
-        v = v[np.log1p(-uniforms[:, 1]) < log_ratio][:missing]
-        kept.append(lattice.density.x(v))
-        missing -= len(v)
-    return np.concatenate(kept)
-
-
-def _log_bounds(log_mass: FloatArray, caution: float) -> FloatArray:
-    """Upper bounds on the log of the mass density in each cell between nodes.
+def _log_bounds(log_density: FloatArray, caution: float) -> FloatArray:
+    """Upper bounds on the log of the density in each cell between nodes.
 
     A parabola with the second difference b, whose values at the ends of a step differ by a, rises above both of them
     by (b - 2 a)**2 / (8 b) if 2 a < b, else not at all; `caution` times that is allowed for, one axis after the other.
     A node where the density is zero takes the value of its highest neighbour: the wall may be anywhere between.
     """
-    bounds = log_mass.copy()
-    for i in range(log_mass.ndim):
-        along, raised = np.moveaxis(log_mass, i, 0), np.moveaxis(bounds, i, 0)
+    bounds = log_density.copy()
+    for i in range(log_density.ndim):
+        along, raised = np.moveaxis(log_density, i, 0), np.moveaxis(bounds, i, 0)
         for here, beside in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
             is_empty = np.isneginf(along[here])
             raised[here][is_empty] = np.maximum(raised[here], along[beside])[is_empty]
-    for i in range(log_mass.ndim):
+    for i in range(log_density.ndim):
         along = np.moveaxis(bounds, i, 0)
         with np.errstate(invalid="ignore"):
             bend = np.nan_to_num(np.abs(np.diff(along, 2, axis=0)), nan=0.0, posinf=0.0)

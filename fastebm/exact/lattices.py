@@ -61,6 +61,23 @@ class Lattice:
         slopes = [slope[k] for slope, k in zip(self._log_slopes, self._places(rows), strict=True)]
         return np.asarray(np.sum(slopes, axis=0) + self.chart.log_volume)
 
+    def log_density(self) -> FloatArray:
+        """log of the density in v at the nodes, of shape `counts`."""
+        slopes = sum(np.expand_dims(slope, [j for j in range(len(self.counts)) if j != i])
+                     for i, slope in enumerate(self._log_slopes))
+        log_mass = self.log_mass.reshape(self.counts)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isneginf(log_mass), -np.inf, log_mass - slopes - self.chart.log_volume)
+
+    def cells(self) -> tuple[list[FloatArray], FloatArray]:
+        """Edges in y of the cells between nodes, for each coordinate, and log of the cells' volumes in v."""
+        log_volumes = np.full((1,) * len(self.counts), self.chart.log_volume)
+        for i, edges in enumerate(self._y):
+            with np.errstate(divide="ignore"):
+                widths = np.log(np.diff(edges))
+            log_volumes = log_volumes + np.expand_dims(widths, [j for j in range(len(self.counts)) if j != i])
+        return self._y, log_volumes
+
     def coarseness(self) -> FloatArray:
         """(dim,) by how much log Z changes when every second plane across a coordinate is left out, about."""
         return np.array([abs(share[::2].sum() - share[1::2].sum()) for share in self.marginals])

@@ -61,6 +61,7 @@ class Grid:
         self.n_evaluations = n_evaluations
         self.is_smooth = is_smooth
         self.log_partition = lattice.log_total
+        self.envelopes: dict[float, Any] = {}  # of `draws`, by their caution
 
     @functools.cached_property
     def _rows(self) -> Any:

@@ -60,7 +60,8 @@ class Transfer:
         self.log_partition = float(scipy.special.logsumexp(log_masses))
         before = _messages(site, bonds.T, step, dim)
         log_shares = before + self.log_messages - site
-        self.log_tail = float((log_shares[:, [0, -1]] - scipy.special.logsumexp(log_shares, axis=1, keepdims=True)).max())
+        log_totals = scipy.special.logsumexp(log_shares, axis=1, keepdims=True)
+        self.log_tail = float((log_shares[:, [0, -1]] - log_totals).max())
         self._is_bulk = log_shares > log_shares.max(axis=1, keepdims=True) - _BULK
         self.n_evaluations = bonds.size
         self.error = math.inf
