@@ -108,12 +108,13 @@ def independence(found: Evidence, contrasts: Contrasts, means: FloatArray) -> tu
     for length, ends in ((LENGTHS[0], found.ends[0]), (LENGTHS[-1], found.ends[-1])):
         slopes = contrasts.slopes(found.starts, ends, means)[firsts]
         before, after = (math.sqrt(3.0) * (2.0 * u - 1.0) - means[firsts] for u in (found.starts, ends))
-        moves = after - slopes * before
-        moves -= moves.mean(axis=0)  # a wrong law alone is no dependence
-        scale = np.maximum((moves**2).sum(axis=0), np.finfo(float).tiny)
+        moves = np.ascontiguousarray((after - slopes * before).T)
+        moves -= moves.mean(axis=1, keepdims=True)  # a wrong law alone is no dependence
+        scale = np.maximum((moves**2).sum(axis=1), np.finfo(float).tiny)
         for lag in _LAGS:
-            products = moves[:-lag] * moves[lag:]
-            sums = np.stack([(products**k).sum(axis=0) for k in (1, 2, 3, 4)])
+            products = moves[:, :-lag] * moves[:, lag:]
+            squares = products * products  # NumPy's powers of 3 and 4 take ten times as long
+            sums = np.stack([one.sum(axis=1) for one in (products, squares, squares * products, squares * squares)])
             powers.append(sums)
             for name, correlation in zip(contrasts.columns, sums[0] / scale, strict=True):
                 names.append(f"{name} of chains {lag} apart, k={length}")
