@@ -1,0 +1,36 @@
+"""The adapters in docs/samplers: each sampler of each library that is installed, before check_kernel."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "samplers"))
+import table
+
+from fastebm.testing import check_kernel
+
+SAMPLERS = table.samplers()
+WRONG = "the same, clipped at walls"
+
+
+def test_numpy_and_emcee_are_always_there():
+    assert {"Barker's rule, NumPy", "the same between walls", WRONG} < set(SAMPLERS)
+    assert any(name.startswith("emcee") for name in SAMPLERS)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_the_kit_says(name):
+    step, energy, options = SAMPLERS[name]
+    with np.errstate(over="ignore"):
+        report = check_kernel(step, energy, delta=0.1, **options)
+    assert report.verdict == ("failed" if name == WRONG else "passed"), str(report)
+
+
+def test_the_page_shows_the_table(capsys, monkeypatch):
+    """Its rows are the samplers here, for those of libraries that are installed."""
+    page = (Path(__file__).parents[1] / "docs" / "testing.md").read_text()
+    for name in SAMPLERS:
+        library = name.partition(",")[0] if "," in name and "NumPy" not in name else name
+        assert f"| {library.split(' ')[0]}" in page
