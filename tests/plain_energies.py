@@ -8,6 +8,7 @@ class PlainEnergy:
 
     def __init__(self, function, dim=1, domain=None, name="plain"):
         self.function, self.dim, self.name = function, dim, name
+        self.values = None
         self.domain = None if domain is None else np.array(domain, dtype=float)
 
     def energy(self, X):

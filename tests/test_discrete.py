@@ -9,6 +9,7 @@ from messages import refused
 import fastebm as eb
 from fastebm.energies.algebra import discrete
 from fastebm.sampling.starts import starts
+from fastebm.testing import check_gradient
 
 
 @eb.energy(4, {"coupling": 0.7, "field": [0.3, -0.2, 0.1, 0.5]}, values=(-1, 1))
@@ -175,3 +176,10 @@ def test_starts_are_values():
     assert set(np.unique(drawn)) == {0.0, 1.0, 2.0}
     np.testing.assert_allclose(np.bincount(drawn.ravel().astype(int)) / 6000, 1.0 / 3.0, atol=0.05)
     np.testing.assert_array_equal(starts(scores, None, 10, 1), drawn[:10])
+
+
+def test_gradients_are_checked_by_dual_numbers_alone():
+    report = check_gradient(ising)
+    assert report.passed, str(report)
+    assert "no differences" in report.skipped["grad against differences"]
+    assert "no differences" in report.skipped["hvp against differences"]

@@ -182,6 +182,11 @@ class _Checks:
             raise _Skipped("there is no scalar function to run on dual numbers")
         return self.E._replaced(program=self.E.program.duals())
 
+    def refuse_discrete(self) -> None:
+        """Along x a discrete energy is infinite on both sides of every point."""
+        if self.E.values is not None:
+            raise _Skipped(f"x takes {len(self.E.values)} values only, between which there are no differences")
+
     def grad_and_duals(self) -> Comparison:
         wanted = self.on_duals().grad(self.points)
         return self.compared("grad", "duals", self.E.grad(self.points), wanted, self.x_names)
