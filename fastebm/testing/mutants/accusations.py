@@ -1,7 +1,6 @@
 """How often a check accuses what is correct, over many runs, and whether its p-values are what they say they are."""
 
 import multiprocessing
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -10,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from fastebm import tiles
 from fastebm._checks import FloatArray
+from fastebm.testing.mutants.correct import CORRECT
 from fastebm.testing.mutants.entries import Entry, judged
 from fastebm.testing.reports import Report
 
@@ -78,8 +79,7 @@ class Accusations:
 
 def pool() -> ProcessPoolExecutor:
     """Processes, one for each processor."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(tiles.threads(None), mp_context=multiprocessing.get_context("spawn"))
 
 
 def accusations(
@@ -105,8 +105,6 @@ Portion = tuple[list[str], list[dict[str, float]]]  # faults, and p-values of ea
 
 def _named_portion(name: str, alpha: float, delta: float, seeds: Sequence[int]) -> Portion:
     """A portion in another process: functions of the catalogue cannot be sent there, their names can."""
-    from fastebm.testing.mutants.correct import CORRECT
-
     return _portion({one.name: one for one in CORRECT}[name], alpha, delta, seeds)
 
 

@@ -231,7 +231,7 @@ def sliced(energy: Energy, x: FloatArray, e: FloatArray, generator: Random, widt
     high = low + width
     y, e_y = x.copy(), e.copy()
     going = np.arange(len(x))
-    for _ in range(50):
+    for _ in range(30):
         y[going] = low[going] + (high - low)[going] * generator.random((len(going), 1))
         e_y[going] = energy.energy(y[going])
         going = going[~(e_y[going] < level[going])]
