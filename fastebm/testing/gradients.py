@@ -236,10 +236,6 @@ class _Checks:
             "grad_theta", "differences", self.E.grad_theta(self.points), wanted, self.theta_names, errors
         )
 
-    def refuse_discrete(self) -> None:
-        if self.E.values is not None:
-            raise _Skipped("x is discrete, so that no difference in x has a meaning")
-
     def hvp_and_differences(self) -> Comparison:
         self.refuse_discrete()
         found, scales = [], np.maximum(1.0, abs(self.points).max(axis=1))
