@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "samplers"))
@@ -23,14 +22,14 @@ def test_numpy_and_emcee_are_always_there():
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_what_the_kit_says(name):
     step, energy, options = SAMPLERS[name]
-    with np.errstate(over="ignore"):
-        report = check_kernel(step, energy, delta=0.1, **options)
+    report = check_kernel(step, energy, delta=0.1, **options)
     assert report.verdict == ("failed" if name == WRONG else "passed"), str(report)
 
 
-def test_the_page_shows_the_table(capsys, monkeypatch):
-    """Its rows are the samplers here, for those of libraries that are installed."""
+def test_the_page_shows_them_all():
+    """Each sampler that is here has a row, whatever the version."""
     page = (Path(__file__).parents[1] / "docs" / "testing.md").read_text()
     for name in SAMPLERS:
-        library = name.partition(",")[0] if "," in name and "NumPy" not in name else name
+        library, _, kind = name.partition(", ")
         assert f"| {library.split(' ')[0]}" in page
+        assert kind in page

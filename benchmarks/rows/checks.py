@@ -6,7 +6,7 @@ import fastebm as eb
 from benchmarks.timing import Bar, Report, Result
 from fastebm.testing import check_kernel
 
-_BARS = {0.03: 2.0, 0.01: 15.0}  # seconds by delta
+BARS = {0.03: 2.0, 0.01: 15.0}  # seconds by delta
 
 
 def measure(n_rounds: int) -> Report:
@@ -19,7 +19,7 @@ def measure(n_rounds: int) -> Report:
     for dim, energy in energies.items():
         for kernel in kernels:
             check_kernel(kernel, energy).raise_if_failed()  # compiles
-            for delta, bar in _BARS.items():
+            for delta, bar in BARS.items():
                 seconds = []
                 for _ in range(min(n_rounds, 3) if delta < 0.03 else n_rounds):
                     began = time.perf_counter()

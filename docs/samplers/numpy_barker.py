@@ -4,6 +4,7 @@ A. A. Barker (1965), doi:10.1071/PH650119.
 """
 
 import numpy as np
+from scipy.special import expit
 
 import fastebm as eb
 
@@ -18,8 +19,7 @@ def barker(states, k, seed, energy=ENERGY):
     for _ in range(k):
         y = x + 0.9 * generator.standard_normal(x.shape)
         e_y = energy.energy(y)
-        with np.errstate(over="ignore"):
-            accepted = generator.random(len(x)) < 1.0 / (1.0 + np.exp(e_y - e))
+        accepted = generator.random(len(x)) < expit(e - e_y)
         x, e = np.where(accepted[:, None], y, x), np.where(accepted, e_y, e)
     return x
 
@@ -36,7 +36,7 @@ def clipped(states, k, seed):
     for _ in range(k):
         y = np.clip(x + 0.9 * generator.standard_normal(x.shape), -1.2, 2.0)
         e_y = WALLED.energy(y)
-        accepted = generator.random(len(x)) < 1.0 / (1.0 + np.exp(e_y - e))
+        accepted = generator.random(len(x)) < expit(e - e_y)
         x, e = np.where(accepted[:, None], y, x), np.where(accepted, e_y, e)
     return x
 

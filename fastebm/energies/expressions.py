@@ -53,4 +53,6 @@ def _combination(energy: Combined) -> str | None:
     if energy.kind == "conditioned":
         values = dict(zip(settings["clamped"], settings["values"], strict=True))
         return f"{closed}.conditioned({values!r})"
-    return f"{closed}.observed({settings['noise']!r})"
+    if energy.kind == "observed":
+        return f"{closed}.observed({settings['noise']!r})"
+    return None

@@ -44,6 +44,14 @@ class KernelReport(Report):
     n_chains: int = dataclasses.field(kw_only=True)
     smallest_bias: float = dataclasses.field(kw_only=True)
 
+    def __str__(self) -> str:
+        if math.isinf(self.smallest_bias):
+            return super().__str__()
+        return (
+            f"{super().__str__()}\n  finds a bias of {self.smallest_bias:.2g} standard deviations with probability "
+            f"{_POWER}, and accuses a right kernel with {self.alpha:.1g}"
+        )
+
 
 def check_kernel(
     kernel: Kernel | Step,
