@@ -85,7 +85,7 @@ MUTANTS = {
     "stale gradient": ("move(accepted, l, g, g_y)", "pass"),
     "stale energy": ("l, e, e_y, y", "l, e, e, y"),
     "half the Hastings term": ("+ 0.5 * twice", "+ 0.25 * twice"),
-    "hot": ("< log_ratio)", "< 0.95 * log_ratio)"),
+    "hot": ("< log_ratio)", "< 0.85 * log_ratio)"),
     "everything taken": ("(-load_row(exponentials, l) < log_ratio)", "(there < np.inf)"),
 }
 

@@ -90,7 +90,7 @@ MUTANTS = {
     "drifting": (
         "load(x, dim - 1, l) + settings[dim - 1] * last", "load(x, dim - 1, l) + settings[dim - 1] * (last + 0.05)"
     ),
-    "hot": ("here - there)", "0.95 * (here - there))"),
+    "hot": ("here - there)", "0.9 * (here - there))"),
 }
 
 
