@@ -91,11 +91,11 @@ def log_partition(
 
 
 def log_partition_grad(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8) -> FloatArray:
-    """d log Z / d theta = -<dE/dtheta> under the model, by quadrature or enumeration.
+    """d log Z / d theta = -<dE/dtheta> under the model, by quadrature, enumeration or transfer operator.
 
     Parameters
     ----------
-    energy : of dimension 1 to 3, or discrete.
+    energy : of dimension 1 to 3, or discrete, or a chain of any length as in `fastebm.exact.transfers.transfer`.
     bounds, rtol : as in `log_partition`.
 
     Returns
@@ -109,6 +109,8 @@ def log_partition_grad(energy: Energy, *, bounds: Any = None, rtol: float = 1e-8
     if energy.values is not None:
         _refuse_bounds(energy, bounds)
         return -enumeration(energy).mean_grad_theta()
+    if bounds is None and energy.dim > quadrature.MAX_DIM and energy.links() is not None:
+        return -transfer(energy, rtol=rtol).mean_grad_theta()
     found = quadrature.grid(energy, bounds=bounds, rtol=rtol)
     return -energy.mean_grad_theta(found.points, found.probabilities)
 

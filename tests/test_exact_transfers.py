@@ -29,7 +29,18 @@ class Normal:
             self.precision[i : i + 2, i : i + 2] += c * np.array([[1.0, -1.0], [-1.0, 1.0]])
 
     def links(self):
-        return Links(lambda x: 0.5 * self.a * (x - self.far) ** 2, lambda x, y: 0.5 * self.c * (x - y) ** 2)
+        return Links(
+            lambda x: 0.5 * self.a * (x - self.far) ** 2,
+            lambda x, y: 0.5 * self.c * (x - y) ** 2,
+            lambda x: [0.5 * (x - self.far) ** 2, 0.0],
+            lambda x, y: [0.0, 0.5 * (x - y) ** 2],
+        )
+
+    def mean_grad_theta(self):
+        """<dE/da> and <dE/dc>, by the covariance of the coordinates."""
+        cov = np.linalg.inv(self.precision)
+        steps = np.diff(np.eye(self.dim), axis=0)
+        return 0.5 * np.array([np.trace(cov), np.trace(steps @ cov @ steps.T)])
 
     def log_z(self):
         return 0.5 * self.dim * math.log(2.0 * math.pi) - 0.5 * np.linalg.slogdet(self.precision)[1]
@@ -53,6 +64,44 @@ def test_log_z_is_that_of_quadrature(dim, barrier, coupling, beta):
         assert z.error < 1e-7
 
 
+@settings(max_examples=25)
+@given(dim=st.integers(1, 40), log_a=st.floats(-2.0, 4.0), log_c=st.floats(-3.0, 4.0), far=st.floats(-3.0, 3.0))
+def test_gradients_of_normal_chains(dim, log_a, log_c, far):
+    chain = Normal(dim, math.exp(log_a), math.exp(log_c), far)
+    truth = chain.mean_grad_theta()
+    np.testing.assert_allclose(transfer(chain).mean_grad_theta(), truth, rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=8)
+@given(dim=st.integers(1, 3), barrier=st.floats(0.3, 6.0), coupling=st.floats(-0.5, 4.0), beta=st.floats(0.3, 3.0))
+def test_gradients_are_those_of_quadrature(dim, barrier, coupling, beta):
+    one, other = eb.QuarticChain(dim, barrier, coupling), eb.QuarticChain(dim, 0.6, 0.9)
+    for E in (one, beta * (one + 0.7 * other)):
+        np.testing.assert_allclose(
+            -transfer(E).mean_grad_theta(), eb.log_partition_grad(E), rtol=1e-6, atol=1e-7
+        )
+
+
+def test_gradients_of_long_chains_are_slopes_of_log_z():
+    """By differences of fourth order, which see a bond left out at one end and a theta in another's place."""
+    one, step = eb.QuarticChain(16, 1.2, 0.9), 1e-2
+    for E in (one, 0.8 * (one + eb.QuarticChain(16, 0.4, -0.3))):
+
+        def log_z(move, E=E):
+            return eb.log_partition(E.with_theta(E.theta + move)).value
+
+        slopes = np.array([
+            (8.0 * (log_z(move) - log_z(-move)) - (log_z(2.0 * move) - log_z(-2.0 * move))) / (12.0 * step)
+            for move in step * np.eye(E.n_params)
+        ])
+        found = eb.log_partition_grad(E)
+        np.testing.assert_allclose(found, slopes, rtol=1e-5)
+        assert not np.allclose(found.reshape(-1, 2)[:, ::-1].ravel(), slopes, rtol=1e-3)
+    assert not np.allclose(eb.log_partition_grad(eb.QuarticChain(15, 1.2, 0.9)), eb.log_partition_grad(one), rtol=1e-3)
+    refused(lambda: eb.log_partition_grad(one, bounds=[(-1.0, 1.0)] * 16), "dim=16")
+    refused(lambda: eb.log_partition_grad(eb.DoubleWell(5)), "dim=5")
+
+
 def test_sums_and_multiples_are_chains():
     one, other = eb.QuarticChain(5, 1.2, 0.4), eb.QuarticChain(5, 0.3, -0.2)
     x = np.random.default_rng(0).standard_normal((20, 5))
@@ -60,6 +109,12 @@ def test_sums_and_multiples_are_chains():
         links = E.links()
         total = sum(links.site(x[:, i]) for i in range(5)) + sum(links.bond(x[:, i], x[:, i + 1]) for i in range(4))
         np.testing.assert_allclose(E.energy(x), total, rtol=1e-12)
+        slopes = np.zeros((20, E.n_params))
+        for i in range(5):
+            slopes += np.column_stack([slope + np.zeros(20) for slope in links.site_grad_theta(x[:, i])])
+        for i in range(4):
+            slopes += np.column_stack([slope + np.zeros(20) for slope in links.bond_grad_theta(x[:, i], x[:, i + 1])])
+        np.testing.assert_allclose(E.grad_theta(x), slopes, rtol=1e-11, atol=1e-12)
     assert (one + eb.Gaussian([0.0] * 5)).links() is None
     assert eb.Gaussian([0.0] * 5).links() is None
 

@@ -28,10 +28,15 @@ class Moments(NamedTuple):
 
 
 class Links(NamedTuple):
-    """An energy of a chain, sum over i of site(x_i) + sum over i < dim - 1 of bond(x_i, x_{i+1}), by its terms."""
+    """An energy of a chain, sum over i of site(x_i) + sum over i < dim - 1 of bond(x_i, x_{i+1}), by its terms.
+
+    Derivatives of the terms in theta come as lists of n_params arrays, or numbers where they are the same everywhere.
+    """
 
     site: Callable[[FloatArray], FloatArray]
     bond: Callable[[FloatArray, FloatArray], FloatArray]
+    site_grad_theta: Callable[[FloatArray], list[Any]]
+    bond_grad_theta: Callable[[FloatArray, FloatArray], list[Any]]
 
 
 class Source(str):

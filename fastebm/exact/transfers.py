@@ -48,6 +48,7 @@ class Transfer:
     n_evaluations : bonds that were computed to find it.
     nodes : (n,) equally spaced, over a box outside which no coordinate has mass.
     log_messages : (dim, n) log of the integral over all coordinates behind the i-th, at its nodes.
+    log_before : (dim, n) the same over all coordinates before it.
     """
 
     def __init__(self, links: Links, dim: int, nodes: FloatArray) -> None:
@@ -58,8 +59,8 @@ class Transfer:
         self.log_messages = _messages(site, bonds, step, dim)[::-1]
         log_masses = self.log_messages[0] - site + math.log(step)
         self.log_partition = float(scipy.special.logsumexp(log_masses))
-        before = _messages(site, bonds.T, step, dim)
-        log_shares = before + self.log_messages - site
+        self.log_before = _messages(site, bonds.T, step, dim)
+        log_shares = self.log_before + self.log_messages - site
         log_totals = scipy.special.logsumexp(log_shares, axis=1, keepdims=True)
         self.log_tail = float((log_shares[:, [0, -1]] - log_totals).max())
         self._is_bulk = log_shares > log_shares.max(axis=1, keepdims=True) - _BULK
@@ -71,6 +72,20 @@ class Transfer:
         coarse = scipy.interpolate.CubicSpline(self.nodes[::2], self.log_messages[:, ::2], axis=1)
         missed = coarse(self.nodes[1::2]) - self.log_messages[:, 1::2]
         return float(np.abs(missed[self._is_bulk[:, 1::2]]).max(initial=0.0)) / 16.0  # the error falls like step**4
+
+    def mean_grad_theta(self) -> FloatArray:
+        """Mean of dE/dtheta under the model, (n_params,), by the laws of coordinates and of neighbours."""
+        x, y, log_step = self.nodes[:, None], self.nodes[None, :], math.log(self.nodes[1] - self.nodes[0])
+        site = self.links.site(self.nodes)
+        sites = np.exp(self.log_before + self.log_messages - site + (log_step - self.log_partition)).sum(axis=0)
+        total = np.array([np.sum(sites * slope) for slope in self.links.site_grad_theta(self.nodes)])
+        if self.dim == 1:
+            return total
+        alone = 2.0 * log_step - self.log_partition - site[:, None] - site - self.links.bond(x, y)
+        pairs = np.zeros_like(alone)
+        for before, behind in zip(self.log_before[:-1], self.log_messages[1:], strict=True):
+            pairs += np.exp(alone + before[:, None] + behind)
+        return np.asarray(total + [np.sum(pairs * slope) for slope in self.links.bond_grad_theta(x, y)])
 
     def draws(self, n: int, generator: np.random.Generator) -> FloatArray:
         """Independent points (n, dim), if messages are smooth enough."""

@@ -35,7 +35,12 @@ class Tempered(Combined):
 
     def links(self) -> Links | None:
         inner, beta = self.parts[0].links(), self.beta
-        return inner and Links(lambda x: beta * inner.site(x), lambda x, y: beta * inner.bond(x, y))
+        return inner and Links(
+            lambda x: beta * inner.site(x),
+            lambda x, y: beta * inner.bond(x, y),
+            lambda x: [beta * slope for slope in inner.site_grad_theta(x)],
+            lambda x, y: [beta * slope for slope in inner.bond_grad_theta(x, y)],
+        )
 
     def quadratics(self) -> list[Quadratic] | None:
         """Powers of a single Gaussian are known, of a sum of several not."""

@@ -51,7 +51,12 @@ class Sum(Combined):
         one, other = (part.links() for part in self.parts)
         if one is None or other is None:
             return None
-        return Links(lambda x: one.site(x) + other.site(x), lambda x, y: one.bond(x, y) + other.bond(x, y))
+        return Links(
+            lambda x: one.site(x) + other.site(x),
+            lambda x, y: one.bond(x, y) + other.bond(x, y),
+            lambda x: one.site_grad_theta(x) + other.site_grad_theta(x),  # lists: theta of one, then of the other
+            lambda x, y: one.bond_grad_theta(x, y) + other.bond_grad_theta(x, y),
+        )
 
     def quadratics(self) -> list[Quadratic] | None:
         """The product of two sums of Gaussians is the sum of the products."""

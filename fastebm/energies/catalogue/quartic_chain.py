@@ -35,7 +35,12 @@ class QuarticChain(Formula):
 
     def links(self) -> Links:
         barrier, coupling = self.unpack().values()
-        return Links(lambda x: barrier * (x**2 - 1.0) ** 2, lambda x, y: 0.5 * coupling * (y - x) ** 2)
+        return Links(
+            lambda x: barrier * (x**2 - 1.0) ** 2,
+            lambda x, y: 0.5 * coupling * (y - x) ** 2,
+            lambda x: [(x**2 - 1.0) ** 2, 0.0],
+            lambda x, y: [0.0, 0.5 * (y - x) ** 2],
+        )
 
 
 def quartic_chain(x: Any, theta: Any) -> Any:
