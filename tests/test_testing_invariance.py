@@ -56,7 +56,7 @@ class TestPValues:
     def test_too_few_numbers_say_nothing(self):
         values = np.zeros((1000, 1))
         values[:5] = 1.0
-        assert student_p(1000, powers_of(values))[1][0] == 1.0
+        assert np.isnan(student_p(1000, powers_of(values))[1][0])
 
     def test_what_is_no_number_fails(self):
         values = np.random.default_rng(0).standard_normal((1000, 2))

@@ -95,6 +95,16 @@ class TestWrong:
         assert "use the seed" in report.faults[0]
 
 
+def test_weights_of_which_a_few_outweigh_all_others_are_not_judged():
+    def estimate(energy, seed):
+        return LOG_Z + 8.0 * np.random.default_rng(seed).standard_normal(), 20.0
+
+    report = check_log_partition(estimate, NORMAL, is_unbiased=True)
+    assert report.verdict == "not judged"
+    assert report.skipped == {"weights": report.unjudged}
+    assert "outweigh" in report.unjudged
+
+
 def test_what_cannot_be_judged():
     E = eb.energy(4)(lambda x: x[0] ** 4 + x[1] ** 2 + x[2] ** 2 + x[3] ** 2)
     report = check_log_partition(lambda energy, seed: (0.0, 1.0), E)

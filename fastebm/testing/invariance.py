@@ -95,7 +95,7 @@ def n_statistics(contrasts: Contrasts, group_size: int) -> int:
 
 
 def student_p(n: int, powers: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """z- and p-values of means that should be 0, from power sums (4, m) of n numbers; 0 and 1 where too few are not 0.
+    """z- and p-values of means that should be 0, from power sums (4, m) of n numbers; 0 and nan if too few are not 0.
 
     With t the mean over its error and g the skewness, t + g t**2 / (3 sqrt n) + g**2 t**3 / (27 n) + g / (6 sqrt n) is
     nearly symmetric.
@@ -109,7 +109,7 @@ def student_p(n: int, powers: FloatArray) -> tuple[FloatArray, FloatArray]:
         is_known = powers[1] ** 2 / powers[3] > _FEWEST
     p = 2.0 * scipy.stats.t.sf(abs(z), n - 1.0)
     is_empty = powers[1] == 0.0
-    z, p = np.where(is_known, z, 0.0), np.where(is_known, p, 1.0)
+    z, p = np.where(is_known, z, 0.0), np.where(is_known, p, np.nan)
     is_broken = ~np.isfinite(z) | ~(np.isfinite(powers).all(axis=0)) | (is_known & ~is_empty & ~(variance > 0.0))
     return np.where(is_broken, np.inf, z), np.where(is_broken, 0.0, p)
 
@@ -164,7 +164,7 @@ def _cells(before: FloatArray, after: FloatArray, length: int) -> list[Statistic
     large = np.flatnonzero(changing >= _FEWEST)
     name = f"cells, k={length}"
     if len(large) < 3:
-        return [Statistic(name, 0.0, 1.0, "too few chains change cells")]
+        return [Statistic(name, 0.0, math.nan, "too few chains change cells")]
     excess = (entering - leaving)[large]
     spread = np.diag((leaving + entering)[large]) - (table + table.T)[np.ix_(large, large)]
     # one cell is what the others leave over

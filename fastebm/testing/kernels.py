@@ -208,8 +208,10 @@ class _Check:
         means, variances = law.moments(contrasts)
         shares = law.shares(draws)
         sums = contrasts.sums(shares, shares, means, np.zeros_like(means), 1)
-        p = np.where(variances > 1e-9, student_p(sums.n, sums.powers[:, : contrasts.n_moments])[1], 1.0)
-        worst = int(np.argmin(p))
+        p = np.where(variances > 1e-9, student_p(sums.n, sums.powers[:, : contrasts.n_moments])[1], np.nan)
+        if np.isnan(p).all():
+            return ""
+        worst = int(np.nanargmin(p))
         if p[worst] >= self.level:
             return ""
         return (

@@ -40,7 +40,7 @@ def check_log_partition(
 
     Returns
     -------
-    Report; not judged where no exact log Z is to be had.
+    Report; not judged where no exact log Z is to be had, or where a few weights outweigh all others.
 
     Examples
     --------
@@ -69,9 +69,13 @@ def check_log_partition(
             return Report(name, (Tier("values", f"{n_runs} runs", (fault,)),), {}, seed)
         return Report(name, (_fixed(values[0], errors[0], exact, error),), {}, seed)
     tiers = [_coverage(values, errors, exact, error, alpha / 3.0)]
+    skipped, unjudged = {}, ""
     if is_unbiased:
-        tiers.append(_weights(values, exact, alpha / 3.0))
-    return Report(name, tuple(tiers), {}, seed)
+        try:
+            tiers.append(_weights(values, exact, alpha / 3.0))
+        except NotRun as why:
+            skipped["weights"] = unjudged = str(why)
+    return Report(name, tuple(tiers), skipped, seed, unjudged=unjudged)
 
 
 def _exact(energy: Energy) -> tuple[float, float]:
@@ -124,6 +128,8 @@ def _coverage(values: FloatArray, errors: FloatArray, exact: float, error: float
 def _weights(values: FloatArray, exact: float, alpha: float) -> Tier:
     away = np.exp(values - exact) - 1.0
     z, p = student_p(len(away), np.stack([[(away**k).sum()] for k in (1, 2, 3, 4)]))
+    if np.isnan(p[0]):
+        raise NotRun(f"a few of {len(away)} weights outweigh all others; use more runs or one that varies less")
     words = f"exp(value - log Z) is {1.0 + away.mean():.4g} on average over {len(away)} runs"
     fault = f"{words}, {abs(z[0]):.1f} standard errors from 1 (p={p[0]:.1g}); the weights are biased."
     statistic = Statistic("mean weight", float(z[0]), float(p[0]), words)

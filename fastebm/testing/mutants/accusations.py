@@ -17,6 +17,7 @@ from fastebm.testing.reports import Report
 
 _CHANCE = 1e-7  # that a check which keeps its alpha accuses more often than `most` says
 _UNIFORM = 1e-6  # level of the tests of p-values
+_COUNTS = ("flux", "cells")
 _PORTION = 25  # runs
 
 
@@ -29,7 +30,7 @@ class Accusations:
     entry : what was checked.
     alpha : the check's, of each run.
     faults : of each run that did not pass, the first fault or why nothing could be said.
-    p_values : (n_runs,) of each statistic, by its name.
+    p_values : of each statistic by its name, of all runs in which it was made up of enough numbers.
     n_runs : how many.
     seconds : that they took.
     """
@@ -50,16 +51,16 @@ class Accusations:
     def deviations(self) -> dict[str, float]:
         """p-values of Kolmogorov's test of each statistic's p-values, by its name.
 
-        Those of continuous statistics should be uniform. Those of counts, and of statistics that had too few numbers in
-        some run and were set to 1, should not be small too often.
+        Those of continuous statistics should be uniform, those of counts should not be small too often.
         """
-        found = {}
-        for name, p in self.p_values.items():
-            is_conservative = name.startswith(("flux", "cells")) or bool((p == 1.0).any())
-            found[name] = float(
-                scipy.stats.kstest(p, "uniform", alternative="greater" if is_conservative else "two-sided").pvalue
+        return {
+            name: float(
+                scipy.stats.kstest(
+                    p, "uniform", alternative="greater" if name.startswith(_COUNTS) else "two-sided"
+                ).pvalue
             )
-        return found
+            for name, p in self.p_values.items()
+        }
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -96,7 +97,8 @@ def accusations(
         found = [task.result() for task in tasks]
     faults = tuple(fault for portion in found for fault in portion[0])
     runs = [p for portion in found for p in portion[1]]
-    p_values = {name: np.array([p[name] for p in runs]) for name in (runs[0] if runs else ())}
+    names = dict.fromkeys(name for p in runs for name in p)
+    p_values = {name: np.array([p[name] for p in runs if name in p]) for name in names}
     return Accusations(entry, alpha, faults, p_values, n_runs, time.perf_counter() - start)
 
 
