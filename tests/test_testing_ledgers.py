@@ -61,15 +61,6 @@ def test_one_run_beyond_all_doubt_is_an_alarm(tmp_path):
     assert len(ledger.alarms()) == 3
 
 
-def test_statistics_of_too_few_numbers_are_no_evidence(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.json")
-    ledger.add(report(1, a=2.0))
-    before = ledger.e_values("a check")
-    few = Tier("tier", "words", (), (Statistic("a", 0.0, math.nan),))
-    ledger.add(Report("a check", (few,), {}, 2))
-    assert ledger.e_values("a check") == before
-
-
 def test_the_same_seed_is_no_new_evidence(tmp_path):
     ledger = Ledger(tmp_path / "ledger.json")
     ledger.add(report(1, a=5.0))

@@ -160,6 +160,15 @@ class TestUnjudged:
         assert report.verdict == "not judged"
         assert words in report.unjudged
 
+    def test_gradients_of_which_a_few_outweigh_all_others(self):
+        def rare(E, batch, generator):
+            return likelihood(E, batch, generator) + 1e3 * generator.standard_cauchy(E.n_params) ** 3
+
+        report = check_objective(Plain(rare), WELL, delta=0.3)
+        assert report.verdict == "not judged"
+        assert "outweigh" in report.unjudged
+        assert report.skipped == {"gradient": report.unjudged}
+
     def test_arguments(self):
         refused(lambda: check_objective(eb.MaximumLikelihood(), 3), "energy", kind=TypeError)
         refused(lambda: check_objective(3, WELL), "objective", kind=TypeError)

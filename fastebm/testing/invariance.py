@@ -37,7 +37,7 @@ class Evidence:
 
     Attributes
     ----------
-    statistics : of all lengths.
+    statistics : of all lengths, those that enough chains make up.
     slopes : (n_moments,) of the functions at the end on those at the start, after the longest.
     starts, ends : shares (n, n_columns), the ends after each of the lengths.
     """
@@ -131,7 +131,7 @@ def _statistics(
     bias = sums.powers[0] / n_chains
     return [
         Statistic(f"{name}, k={length}", float(z[j]), float(p[j]), _words(name, float(bias[j]), length))
-        for j, name in enumerate(contrasts.names()) if kept[j]
+        for j, name in enumerate(contrasts.names()) if kept[j] and not math.isnan(p[j])
     ]
 
 
@@ -164,7 +164,7 @@ def _cells(before: FloatArray, after: FloatArray, length: int) -> list[Statistic
     large = np.flatnonzero(changing >= _FEWEST)
     name = f"cells, k={length}"
     if len(large) < 3:
-        return [Statistic(name, 0.0, math.nan, "too few chains change cells")]
+        return []
     excess = (entering - leaving)[large]
     spread = np.diag((leaving + entering)[large]) - (table + table.T)[np.ix_(large, large)]
     # one cell is what the others leave over

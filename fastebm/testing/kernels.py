@@ -24,7 +24,7 @@ from fastebm.testing.reproducible import reproducibility
 from fastebm.testing.steps import KernelStep, Step, StepFault, checked
 
 _POWER = 0.999
-_FEWEST_GROUPS = 100
+_FEWEST_GROUPS = 200
 _N_SCATTERED = 150  # chains, in several tiles
 _WORST_SHOWN = 5
 

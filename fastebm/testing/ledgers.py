@@ -71,8 +71,6 @@ class Ledger:
             seeds.append(report.seed)
             sums = self._sums.setdefault(report.name, {})
             for one in report.statistics:
-                if math.isnan(one.p_value):
-                    continue
                 t, total = sums.get(one.name, (0, 0.0))
                 z = one.z if not math.isnan(one.z) else _LARGEST_Z
                 sums[one.name] = (t + 1, total + max(-_LARGEST_Z, min(_LARGEST_Z, z)))

@@ -20,7 +20,7 @@ from fastebm.training.objective import Objective
 
 _POWER = 0.999
 _BATCH = 128
-_FEWEST_RUNS, _MOST_RUNS = 100, 20_000
+_FEWEST_RUNS, _MOST_RUNS = 200, 20_000
 _EXACT = 1e-6  # of the spread of dE/dtheta: what gradients without chance may be away
 
 
@@ -66,10 +66,10 @@ def check_objective(
     try:
         batch = _batch(energy, seed) if data is None else _checks.data(data, energy.dim, energy.domain)
         wanted, error = _wanted(objective, energy, batch, n_steps)
-        tier = _compared(objective, energy, batch, wanted, error, alpha, delta, seed)
+        tier, unjudged = _compared(objective, energy, batch, wanted, error, alpha, delta, seed)
     except NotRun as why:
         return Report(name, (), {"gradient": str(why)}, seed, unjudged=str(why))
-    return Report(name, (tier,), {}, seed)
+    return Report(name, (tier,), {"gradient": unjudged} if unjudged else {}, seed, unjudged=unjudged)
 
 
 def _batch(energy: Energy, seed: int) -> FloatArray:
@@ -108,7 +108,8 @@ def _wanted(
 def _compared(
     objective: Objective, energy: Energy, batch: FloatArray, wanted: list[FloatArray], error: FloatArray | float,
     alpha: float, delta: float, seed: int,
-) -> Tier:
+) -> tuple[Tier, str]:
+    """What was seen, and why not all could be judged, if so."""
     n_statistics = len(wanted) * energy.n_params
     level = alpha / n_statistics
     needed = scipy.stats.norm.isf(0.5 * level) + scipy.stats.norm.isf(1.0 - _POWER)
@@ -122,30 +123,37 @@ def _compared(
         )
     first = [_gradients(objective, energy, batch, len(wanted), one) for one in seeds[:2]]
     if fault := _no_gradient(first[0], energy, objective):
-        return Tier("gradient", "the first gradients", (fault,))
+        return Tier("gradient", "the first gradients", (fault,)), ""
     names = list(parameter_names(energy))
     if np.array_equal(first[0], first[1]):
         if isinstance(objective, (ContrastiveDivergence, PersistentCD)):
             fault = f"{objective!r} gives the same gradient for all seeds; use the seed."
-            return Tier("gradient", "two seeds", (fault,))
+            return Tier("gradient", "two seeds", (fault,)), ""
         away = abs(first[0] - np.array(wanted)) / spread
         k = int(np.argmax(away[0]))
         words = f"one gradient without chance, to {away[0, k]:.1e} standard deviations of dE/dtheta"
         faults = [_fault(names[k], float(first[0][0, k]), float(wanted[0][k]), "")] if away[0, k] > _EXACT else []
-        return Tier("gradient", words, tuple(faults))
+        return Tier("gradient", words, tuple(faults)), ""
     runs = np.array([*first, *(_gradients(objective, energy, batch, len(wanted), one) for one in seeds[2:])])
     away = runs - np.array(wanted)
     z, p = student_p(n_runs, np.stack([(away**k).sum(axis=0).ravel() for k in (1, 2, 3, 4)]))
     statistics, faults = [], []
+    unknown = []
     for j, (step, k) in enumerate(np.ndindex(len(wanted), energy.n_params)):
         mean, right = float(runs[:, step, k].mean()), float(wanted[step][k])
         after = f" in step {step + 1}" if len(wanted) > 1 else ""
         words = _fault(names[k], mean, right, after)
+        if math.isnan(p[j]):
+            unknown += [f"{names[k]}{after}"] if away[:, step, k].any() else []
+            continue
         statistics.append(Statistic(f"{names[k]}{after}", float(z[j]), float(p[j]), words))
         if p[j] < level:
             faults.append(f"{words} ({abs(z[j]):.1f} standard errors, p={p[j]:.1g})")
-    words = f"{n_runs} gradients of {size} points, {n_statistics} means"
-    return Tier("gradient", words, tuple(faults), tuple(statistics))
+    words = f"{n_runs} gradients of {size} points, {len(statistics)} means"
+    tier = Tier("gradient", words, tuple(faults), tuple(statistics))
+    if not unknown:
+        return tier, ""
+    return tier, f"a few of {n_runs} gradients for {', '.join(unknown)} outweigh all others; pass a smaller delta"
 
 
 def _gradients(objective: Objective, energy: Energy, batch: FloatArray, n_steps: int, seed: int) -> FloatArray:

@@ -125,5 +125,5 @@ def independence(found: Evidence, contrasts: Contrasts, means: FloatArray) -> tu
     z, p = student_p(len(found.starts), np.concatenate(powers, axis=1))
     return tuple(
         Statistic(name, float(one), float(chance), what)
-        for name, one, chance, what in zip(names, z, p, words, strict=True)
+        for name, one, chance, what in zip(names, z, p, words, strict=True) if not math.isnan(chance)
     )

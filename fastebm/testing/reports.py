@@ -1,6 +1,5 @@
 """What every check of a sampler or an estimator returns: tiers, with what they saw, or why they could not run."""
 
-import math
 from dataclasses import dataclass, field
 
 
@@ -20,8 +19,7 @@ class Statistic:
     ----------
     name : what it measures, the same in every run.
     z : how many standard errors it is away from what it should be; its sign says where to.
-    p_value : probability of a |z| as large where nothing is wrong; 0 where no number came out, nan where too few
-        numbers make it up for a known law.
+    p_value : probability of a |z| as large where nothing is wrong; 0 where no number came out.
     words : what was seen, as part of a sentence.
     """
 
@@ -40,7 +38,7 @@ class Tier:
     name : the tier.
     words : what was looked at and the largest error seen.
     faults : what is wrong, a sentence each.
-    statistics : those that were looked at; none in a tier without chance.
+    statistics : those that enough numbers made up to have a known law; none in a tier without chance.
     """
 
     name: str
@@ -80,8 +78,8 @@ class Report:
 
     @property
     def p_values(self) -> dict[str, float]:
-        """The p-value of each statistic, by its name, if enough numbers make it up."""
-        return {one.name: one.p_value for one in self.statistics if not math.isnan(one.p_value)}
+        """The p-value of each statistic, by its name."""
+        return {one.name: one.p_value for one in self.statistics}
 
     @property
     def verdict(self) -> str:
