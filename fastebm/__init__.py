@@ -24,43 +24,53 @@ from fastebm.energies import (
     mixture,
 )
 from fastebm.exact import NotNormalisableError
-from fastebm.kernels import MALA, ULA, RandomWalk
+from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
 from fastebm.partition import log_likelihood, log_partition, log_partition_grad
-from fastebm.sampling import Run, sample
+from fastebm.sampling import Converged, FromData, Moments, Overdispersed, Run, Superchains, resume, sample
 from fastebm.tasks import anomaly_score, anomaly_threshold, denoise
 from fastebm.training import SGD, Adam, ContrastiveDivergence, Fit, MaximumLikelihood, PersistentCD, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "HMC",
     "MALA",
     "MLP",
     "SGD",
     "ULA",
     "Adam",
     "Banana",
+    "Barker",
     "ContrastiveDivergence",
+    "Converged",
     "DoubleWell",
     "Energy",
     "EnergyCompileError",
     "FastebmWarning",
     "Fit",
+    "FromData",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
+    "Gibbs",
+    "GibbsWithGradients",
     "HybridRosenbrock",
     "LogisticPosterior",
     "MaximumLikelihood",
+    "Moments",
     "NotNormalisableError",
+    "Overdispersed",
     "PersistentCD",
     "QuarticChain",
     "RandomWalk",
     "Ring",
     "Rosenbrock",
     "Run",
+    "SpinFlip",
     "StudentT",
+    "Superchains",
     "anomaly_score",
     "anomaly_threshold",
     "datasets",
@@ -74,6 +84,7 @@ __all__ = [
     "log_partition_grad",
     "mixture",
     "plots",
+    "resume",
     "sample",
     "sigmoid",
     "softplus",

@@ -35,20 +35,20 @@ TRANSITIONS, STARTS = 0, 1
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def seed_streams(seed: int, n_tiles: int, width: int, purpose: int = TRANSITIONS) -> Words:
-    """States of the streams of chains 0 to n_tiles * width - 1; the width is a multiple of LANES.
+def seed_streams(seed: int, n_tiles: int, width: int, purpose: int = TRANSITIONS, first: int = 0) -> Words:
+    """States of the streams of chains first to first + n_tiles * width - 1; the width is a multiple of LANES.
 
     Word j of chain c is SplitMix64's output number c from a key that depends on the seed, on the purpose and on j.
     Its output is a bijection of the counter, so that no two chains of a seed share a state.
 
     Returns
     -------
-    streams : (n_tiles, 4, width) uint64; chain c stands in tile c // width, column c % width.
+    streams : (n_tiles, 4, width) uint64; chain first + c stands in tile c // width, column c % width.
     """
     if width < 1 or width % LANES:
         raise ValueError(f"width is {width}; pass a multiple of {LANES}, since compiled code takes as many at a time.")
     keys = np.random.SeedSequence(seed, spawn_key=(purpose,)).generate_state(4, np.uint64)
-    chains = np.arange(n_tiles * width, dtype=np.uint64).reshape(n_tiles, 1, width)
+    chains = np.arange(first, first + n_tiles * width, dtype=np.uint64).reshape(n_tiles, 1, width)
     return splitmix64(keys[:, None] + chains * _GOLDEN)
 
 

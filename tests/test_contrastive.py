@@ -133,7 +133,7 @@ class TestReplay:
         for energy, start in zip(self.ENERGIES, starts, strict=True):
             x = x if start is None else start
             runs = [
-                RandomWalkTwin(np.array([STEP] * 2)).run(energy.energy, None, x[c], stream, k)
+                RandomWalkTwin(np.array([STEP] * 2), 2).run(energy.energy, None, x[c], stream, k)
                 for c, stream in enumerate(streams)
             ]
             if min(closest for _, _, closest in runs) < 1e-9:

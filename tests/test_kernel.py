@@ -1,6 +1,7 @@
 """What every kernel has to have, and the types through which the engine calls it."""
 
 import inspect
+import json
 
 import numpy as np
 import pytest
@@ -9,10 +10,24 @@ from hypothesis import strategies as st
 from messages import refused
 from numba import types
 
+import fastebm as eb
 from fastebm import kernels
 from fastebm._compile import TILE, VECTOR, Compiled, compiled
-from fastebm.kernels import MALA, ULA, Kernel, RandomWalk
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE, COUNTS, move, note
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    ULA,
+    Barker,
+    Gibbs,
+    GibbsWithGradients,
+    Kernel,
+    RandomWalk,
+    SpinFlip,
+    default_kernel,
+)
+from fastebm.kernels.descriptions import KERNELS, rebuild
+from fastebm.kernels.discrete import DiscreteKernel
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE, COUNTS, correlate, correlate_back, move, note
 from fastebm.lanes.lane import load_row
 from fastebm.tiles import LANES
 
@@ -33,13 +48,18 @@ def test_a_kernel_that_lacks_something_is_found_when_it_is_made():
         Idle()
 
 
-@pytest.mark.parametrize("kind", EVERY)
+STEPPING = [kind for kind in EVERY if not issubclass(kind, DiscreteKernel)]
+SPINS = eb.energy(2, values=(-1, 1))(lambda x: 0.5 * x[0] * x[1])
+
+
+@pytest.mark.parametrize("kind", STEPPING)
 @pytest.mark.parametrize("dim", [1, 2, 10, 1000])
-def test_what_every_kernel_has(kind, dim):
-    kernel = kind(step_size=0.5)
+def test_what_every_kernel_of_steps_has(kind, dim):
+    kernel = kind(0.5)
     assert isinstance(kernel.advance, Compiled)
     assert kernel.advance.signature == ADVANCE_SIGNATURE
     assert kernel.n_scratch(dim) >= dim
+    assert kernel.n_memory(dim) >= 0
     if kernel.is_exact:
         assert kernel.first_step_size(dim) > 0.0
         assert 0.0 < kernel.target_acceptance(dim) < 1.0
@@ -49,12 +69,69 @@ def test_what_every_kernel_has(kind, dim):
     assert settings.dtype == np.float64
     assert settings.flags.c_contiguous
     assert settings.flags.writeable
-    assert kernel.describe()["type"] == kind.__name__
     assert kind.__name__ in repr(kernel)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, DiscreteKernel)])
+def test_what_every_discrete_kernel_has(kind):
+    kernel = kind()
+    assert kernel.advance.signature == ADVANCE_SIGNATURE
+    refused(lambda: kernel.settings(1.0, np.ones(2)), "on(energy)", kind=TypeError)
+    refused(lambda: kernel.on(eb.Gaussian([0.0])), kind.__name__, "real x", "eb.RandomWalk()")
+    refused(lambda: kernel.first_step_size(2), kind.__name__, "no step size", kind=TypeError)
+    refused(lambda: kernel.target_acceptance(2), kind.__name__, "no step size", kind=TypeError)
+    bound = kernel.on(SPINS)
+    assert kernel.values is None
+    assert bound.settings(1.0, np.ones(2))[:2].tolist() == [-1.0, 1.0]
+    assert bound.n_scratch(5) >= 5
+    assert kind.__name__ in repr(bound)
+
+
+@pytest.mark.parametrize("kernel", [
+    RandomWalk(), RandomWalk([0.5, 2.0], proposal="student", df=3), MALA(metric="dense"), ULA(0.1), Barker(0.3),
+    HMC(0.2, 7, jitter=0.1), HMC(n_leapfrog=None), Gibbs(), Gibbs([0, 1, 0]), GibbsWithGradients(), SpinFlip(),
+], ids=repr)
+def test_kernels_are_rebuilt_from_their_descriptions(kernel):
+    described = json.loads(json.dumps(kernel.describe()))
+    twin = rebuild(described)
+    assert type(twin) is type(kernel)
+    assert twin.describe() == described
+    assert repr(twin) == repr(kernel)
+
+
+def test_an_unknown_kernel_is_named():
+    refused(lambda: rebuild({"type": "Nuts"}), "'Nuts'", "upgrade")
+
+
 def test_all_kernels_are_among_them():
-    assert {RandomWalk, MALA, ULA} == set(EVERY)
+    assert {RandomWalk, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip} == set(EVERY) == set(
+        KERNELS.values()
+    )
+
+
+def test_discrete_energies_have_another_default():
+    assert type(default_kernel(SPINS)) is Gibbs
+    assert type(default_kernel(eb.Gaussian([0.0]))) is RandomWalk
+    assert set(np.unique(eb.sample(SPINS, n_chains=4, n_draws=5, n_warmup=0, rng=1).draws)) <= {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_products_with_triangular_matrices(seed):
+    """L y and L^T y in place, against NumPy."""
+    generator = np.random.default_rng(seed)
+    dim = seed + 1
+    root = np.tril(generator.standard_normal((dim, dim)))
+    y, out = generator.standard_normal((2, dim, LANES))
+    wanted, wanted_back = root @ y, root.T @ y
+    products(np.ravel(root), y, out)
+    np.testing.assert_allclose(out, wanted_back, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(y, wanted, rtol=1e-13, atol=1e-13)
+
+
+@compiled(types.void(VECTOR, TILE, TILE))
+def products(root, y, out):
+    correlate_back(root, y, out, 0)
+    correlate(root, y, 0)
 
 
 @compiled(types.void(VECTOR, VECTOR, TILE, TILE, VECTOR, VECTOR, COUNTS, COUNTS, TILE, VECTOR))

@@ -41,12 +41,12 @@ class TestResult:
         assert run.draws.shape == (32, 20, 2)
         assert run.energy.shape == (32, 20)
         assert run.acceptance_rate.shape == (32,)
-        assert run.scale.shape == (2,)
+        assert run.scale.shape == (2, 2)
         assert type(run.step_size) is float
         assert run.seed == 5
         assert run.interrupted is False
         assert set(run.timings) == {"compilation", "warmup", "sampling"}
-        assert run.settings["kernel"] == {"type": "RandomWalk"}
+        assert run.settings["kernel"] == eb.RandomWalk().describe()
         assert run.settings["energy"] == E.describe()
         assert (run.settings["n_chains"], run.settings["thin"]) == (32, 2)
         assert same(run.energy.ravel(), E.energy(run.draws.reshape(-1, 2)))
@@ -90,7 +90,7 @@ class TestFrozenStep:
         """A replay in plain Python from the first draw on, with the stream where warm-up has left it."""
         seed = entropy()
         run = quiet(E, n_chains=9, n_draws=30, n_warmup=n_warmup, rng=seed)
-        walk = RandomWalkTwin(run.step_size * run.scale)
+        walk = RandomWalkTwin(np.ravel(run.step_size * run.scale), E.dim)
         for c in (0, 8):
             twin = Stream(seed, c)
             for _ in range(3 * (n_warmup + 1)):  # two words of a pair of normals and one for the decision

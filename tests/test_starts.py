@@ -89,3 +89,36 @@ class TestDrawn:
 
 def upper_half(x):
     return eb.where(x[0] > 0.0, x[0], math.inf)
+
+
+class TestWays:
+    def test_overdispersed(self):
+        law = eb.Gaussian([0.0, 0.0])
+        found = starts(law, eb.Overdispersed([5.0, -5.0], [0.1, 10.0]), 20_000, 3)
+        np.testing.assert_allclose(found.mean(axis=0), [5.0, -5.0], atol=0.5)  # six standard errors
+        np.testing.assert_allclose(found.std(axis=0), [0.1, 10.0], rtol=0.05)
+        assert np.array_equal(starts(law, eb.Overdispersed([5.0, -5.0], [0.1, 10.0]), 100, 3), found[:100])
+
+    def test_from_data(self):
+        X = np.random.default_rng(0).standard_normal((30, 2))
+        found = starts(eb.Gaussian([0.0, 0.0]), eb.FromData(X), 500, 3)
+        assert {tuple(row) for row in found} == {tuple(row) for row in X}
+        assert np.array_equal(starts(eb.Gaussian([0.0, 0.0]), eb.FromData(X), 100, 3), found[:100])
+
+    @pytest.mark.parametrize("inner", [None, eb.Overdispersed(3.0), [[1.0], [2.0], [3.0]]])
+    def test_superchains(self, inner):
+        found = starts(eb.Gaussian([0.0]), eb.Superchains(3, inner), 12, 3)
+        assert len(np.unique(found)) == 3
+        assert (found.reshape(3, 4) == found[::4]).all()
+
+    @pytest.mark.parametrize(("make", "words"), [
+        (lambda: eb.Overdispersed(spread=0.0), "spread"), (lambda: eb.FromData([1.0]), "rows of data"),
+        (lambda: eb.FromData(np.zeros((0, 2))), "m at least 1"), (lambda: eb.Superchains(1), "n_groups"),
+    ])
+    def test_what_is_refused(self, make, words):
+        refused(make, words)
+
+    def test_what_they_are_called(self):
+        assert repr(eb.Superchains(3)) == "Superchains(3)"
+        assert "(30, 2)" in repr(eb.FromData(np.zeros((30, 2))))
+        assert repr(eb.Overdispersed(1.0)) == "Overdispersed(center=1.0, spread=2.0)"

@@ -123,7 +123,7 @@ def test_a_constant_changes_no_law():
 
 class NoHastings(MALATwin):
     def log_ratio(self, x, e_x, slope_x, y, e_y, slope_y):
-        return RandomWalkTwin.log_ratio(RandomWalkTwin(self.scale), x, e_x, slope_x, y, e_y, slope_y)
+        return RandomWalkTwin.log_ratio(RandomWalkTwin(self.scale, len(self.scale)), x, e_x, slope_x, y, e_y, slope_y)
 
 
 class Generous(RandomWalkTwin):

@@ -23,7 +23,7 @@ def test_a_change_of_words_keeps_the_bits():
     other = changed(walk, DECISION, "there - here < load_row(exponentials, l)")
     assert isinstance(other, eb.RandomWalk)
     assert other.step_size == 0.8
-    assert other.describe() == {"type": "ChangedRandomWalk"}
+    assert other.describe() == walk.describe() | {"type": "ChangedRandomWalk"}
     assert same(advanced(other), advanced(walk))
 
 

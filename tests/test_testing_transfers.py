@@ -13,7 +13,7 @@ WELL = eb.DoubleWell(1, barrier=1.2, location=1.1, tilt=0.35)
 
 
 def twin(kernel, E):
-    return twin_of(kernel)(KernelStep(kernel, E, 0).settings)
+    return twin_of(kernel)(KernelStep(kernel, E, 0).settings, E.dim)
 
 
 def test_unadjusted_steps_on_a_normal_law_shrink_the_mean():

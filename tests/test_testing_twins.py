@@ -9,22 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastebm import kernels
-from fastebm.kernels import MALA, ULA, Kernel, RandomWalk
+from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
 from fastebm.testing.changes import changed
 from fastebm.testing.reports import NotRun
 from fastebm.testing.twins import TWINS, MALATwin, RandomWalkTwin, Stream, Twin, ULATwin, twin_of
 
+WIDTHS = np.array([1.0, 2.0])
 SETTINGS = {
-    RandomWalk: RandomWalk().settings(0.7, np.array([1.0, 2.0])),
-    MALA: MALA().settings(0.3, np.array([1.0, 2.0])),
-    ULA: ULA(0.3).settings(0.3, np.array([1.0, 2.0])),
+    RandomWalk: RandomWalk().settings(0.7, WIDTHS),
+    MALA: MALA().settings(0.3, WIDTHS),
+    ULA: ULA(0.3).settings(0.3, WIDTHS),
+    Barker: Barker().settings(0.7, WIDTHS),
+    HMC: HMC().settings(0.3, WIDTHS),
+    **{kind: np.array([-1.0, 1.0]) for kind in (Gibbs, GibbsWithGradients, SpinFlip)},
 }
+NORMAL = (RandomWalk, MALA, ULA)  # whose proposals are normal numbers, moved and stretched
 EVERY = [kind for kind in vars(kernels).values() if isinstance(kind, type) and issubclass(kind, Kernel)]
 NUMBERS = st.floats(-30, 30)
 
 
 def twin(kind):
-    return TWINS[kind](SETTINGS[kind])
+    return TWINS[kind](SETTINGS[kind], 2)
 
 
 def test_every_kernel_has_a_twin():
@@ -49,11 +54,13 @@ def test_a_kernel_without_twin_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", TWINS)
-class TestEveryTwin:
-    def test_it_says_what_the_kernel_says(self, kind):
-        assert TWINS[kind].needs_grad == kind.needs_grad
-        assert TWINS[kind].is_exact == kind.is_exact
+def test_a_twin_says_what_the_kernel_says(kind):
+    assert TWINS[kind].needs_grad == kind.needs_grad
+    assert TWINS[kind].is_exact == kind.is_exact
 
+
+@pytest.mark.parametrize("kind", NORMAL)
+class TestEveryTwin:
     def test_proposals_have_the_density(self, kind):
         """Its integral is 1, and standardised proposals are the normal numbers that they were made of."""
         one, x, slope = twin(kind), np.array([0.4, -1.3]), np.array([1.1, -0.6])

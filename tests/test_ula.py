@@ -101,4 +101,4 @@ class TestSettings:
         run = eb.sample(NORMAL, ULA(0.1), n_chains=32, n_draws=50, rng=0, progress=False)
         assert (run.acceptance_rate == 1.0).all()
         assert not [one for one in recwarn if issubclass(one.category, eb.FastebmWarning)]
-        assert run.settings["kernel"] == {"type": "ULA"}
+        assert run.settings["kernel"] == {"type": "ULA", "step_size": 0.1}

@@ -191,7 +191,7 @@ def _values(function: types.FunctionType) -> Iterator[Any]:
     """What a frozen function refers to, modules of the user's included."""
     stack = [*function.__globals__.values(), *(cell.cell_contents for cell in function.__closure__ or ())]
     for value in stack:
-        if type(value).__name__ == "_FrozenModule":
+        if type(value).__name__ == "FrozenModule":
             yield from (one for name, one in vars(value).items() if not name.startswith("__"))
         else:
             yield value

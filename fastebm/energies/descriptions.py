@@ -43,7 +43,7 @@ def rebuild(
         return energy.with_theta(theta)
     if name := _function_in(description):
         raise ValueError(f"{path} holds a model of your own energy {name!r}; pass it: load(path, energy={name}).")
-    return _build(description).with_theta(theta)
+    return build(description).with_theta(theta)
 
 
 def _function_in(description: dict[str, Any]) -> str | None:
@@ -53,10 +53,11 @@ def _function_in(description: dict[str, Any]) -> str | None:
     return next((name for name in map(_function_in, description.get("parts", [])) if name), None)
 
 
-def _build(description: dict[str, Any]) -> Energy:
+def build(description: dict[str, Any]) -> Energy:
+    """An energy without functions of users', with the parameters that its settings say."""
     kind = description["type"]
     if kind in COMBINATIONS:
-        return COMBINATIONS[kind].rebuilt([_build(part) for part in description["parts"]], description["settings"])
+        return COMBINATIONS[kind].rebuilt([build(part) for part in description["parts"]], description["settings"])
     if kind not in CATALOGUE:
         raise ValueError(f"the file names the energy {kind!r}, which this version does not know; upgrade fastebm.")
     return CATALOGUE[kind](**description["settings"])

@@ -1,7 +1,6 @@
 """An energy: E(x, theta) with its parameters, its gradients and its arithmetic."""
 
 import abc
-import copy
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -331,6 +330,11 @@ class Energy(abc.ABC):
 
         return Observed(self, noise)
 
+    def __reduce__(self) -> Any:
+        from fastebm.energies.parcels import packed
+
+        return packed(self)
+
     def __repr__(self) -> str:
         from fastebm.energies.expressions import expression
 
@@ -338,8 +342,8 @@ class Energy(abc.ABC):
 
     def _replaced(self, **attributes: Any) -> Self:
         """A copy with other attributes."""
-        twin = copy.copy(self)
-        vars(twin).update(attributes)
+        twin = object.__new__(type(self))  # not copy.copy, which takes the way of pickles
+        vars(twin).update(vars(self) | attributes)
         return twin
 
 

@@ -155,6 +155,8 @@ class FunctionEnergy(Energy):
         )
         super().__init__(program, theta or {}, beside, name=name)
         self.source = sources.source_digest(frozen)
+        self.written = dict(zip(("energy", *written), frozen, strict=True))
+        self.named_theta, self.walls = theta, walls
 
     def describe(self) -> dict[str, Any]:
         return {"type": "function", "name": self.name, "dim": self.dim, "source": self.source}

@@ -20,7 +20,7 @@ from numba.core.dispatcher import Dispatcher
 from fastebm._compile import inlined_checking_indices
 from fastebm.lanes import language
 
-_WORDS = (language.where, language.zeros, language.sigmoid, language.softplus)
+WORDS = (language.where, language.zeros, language.sigmoid, language.softplus)
 _LIBRARIES = ("cmath", "math", "numba", "numpy")  # their version says what is in them
 
 
@@ -28,7 +28,7 @@ class _NotReproducible(Exception):
     """A value that a digest cannot tell apart from others."""
 
 
-class _FrozenModule(types.ModuleType):
+class FrozenModule(types.ModuleType):
     """Those attributes of a module of the user's that a frozen function may look up in it."""
 
 
@@ -49,7 +49,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
         if isinstance(value, np.ndarray):
             # two names of one array stay two names of one; an array without axes is a number
             return copies.setdefault(id(value), _owned(value)) if value.ndim else _owned(value)[()]
-        if isinstance(value, types.FunctionType) and value not in _WORDS:
+        if isinstance(value, types.FunctionType) and value not in WORDS:
             known = copies.get(id(value))
             if known is None:
                 known = copies[id(value)] = inlined_checking_indices(freeze(value, copies))
@@ -58,7 +58,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
             return language.where  # of numbers Numba's makes an array
         words = {word for code in _codes(function.__code__) for word in code.co_names}
         if isinstance(value, types.ModuleType) and (_is_users(value) or (value is np and "where" in words)):
-            known = copies.setdefault(id(value), _FrozenModule(value.__name__))
+            known = copies.setdefault(id(value), FrozenModule(value.__name__))
             for word in words:
                 if hasattr(value, word) and not hasattr(known, word):
                     setattr(known, word, None)  # in case the module leads back to itself
@@ -66,7 +66,7 @@ def freeze(function: Callable[..., Any], _copies: dict[int, Any] | None = None) 
             return known
         return value
 
-    namespace.update((name, own(value)) for name, value in _globals_of(function))
+    namespace.update((name, own(value)) for name, value in globals_of(function))
     for cell, original in zip(cells, function.__closure__ or (), strict=True):
         cell.cell_contents = own(original.cell_contents)
     return twin
@@ -117,16 +117,16 @@ def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
                 add(*value)
             elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
                 total.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
-            elif isinstance(value, types.FunctionType) and value in _WORDS:
+            elif isinstance(value, types.FunctionType) and value in WORDS:
                 total.update(value.__name__.encode())
             elif isinstance(value, types.FunctionType):
                 known = id(value) in seen
                 total.update(str(seen.setdefault(id(value), len(seen))).encode())
                 if not known:
                     total.update(code_of(value))
-                    add(value.__defaults__, *(part for item in _globals_of(value) for part in item))
+                    add(value.__defaults__, *(part for item in globals_of(value) for part in item))
                     add(*(cell.cell_contents for cell in value.__closure__ or ()))
-            elif isinstance(value, _FrozenModule):
+            elif isinstance(value, FrozenModule):
                 words = sorted(word for word in vars(value) if not word.startswith("__"))
                 add(*(part for word in words for part in (word, getattr(value, word))))
             elif isinstance(value, types.ModuleType) and not _is_users(value):
@@ -140,7 +140,7 @@ def _digest(functions: Sequence[Any], code_of: Callable[[Any], bytes]) -> str:
     return total.hexdigest()
 
 
-def _globals_of(function: types.FunctionType) -> list[tuple[str, Any]]:
+def globals_of(function: types.FunctionType) -> list[tuple[str, Any]]:
     """The global names that a function's code refers to, with their values, sorted by name."""
     words = [word for code in _codes(function.__code__) for word in dis.get_instructions(code)]
     names = {word.argval for word in words if word.opname in ("LOAD_GLOBAL", "LOAD_NAME")}

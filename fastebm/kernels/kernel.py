@@ -1,11 +1,13 @@
 """What every transition kernel has in common, for the engine that runs it."""
 
 import abc
+import inspect
 from typing import Any
 
 import numpy as np
 from numba import types
 
+from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, inlined
 from fastebm.energies import Energy, refuse_discrete
@@ -14,12 +16,14 @@ from fastebm.tiles import LANES
 
 COUNTS = types.Array(types.int64, 1, "C")
 
-# advance(energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x):
-# transitions of one tile. x (dim, width), e (width,) = E at x, g = dE/dx there, (dim, width) or without rows for
-# kernels that need none, the streams and the counts (width,) change in place. A proposal whose energy is nan or -inf is
-# a fault: it is rejected, counted, and kept in fault_x (dim, width).
+_MOST_DENSE = 32  # dimensions: beyond, a product with a matrix costs more than most energies
+
+# advance(energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults,
+# fault_x): transitions of one tile. x (dim, width), e (width,) = E at x, g = dE/dx there, (dim, width) or without rows
+# for kernels that need none, the memory (n_memory, width), the streams and the counts (width,) change in place. A
+# proposal whose energy is nan or -inf is a fault: it is rejected, counted, and kept in fault_x (dim, width).
 ADVANCE_SIGNATURE = types.void(
-    ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, TILE, types.int64, COUNTS, COUNTS, TILE
+    ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, TILE, TILE, types.int64, COUNTS, COUNTS, TILE
 )
 ADVANCE = types.FunctionType(ADVANCE_SIGNATURE)
 
@@ -33,19 +37,30 @@ class Kernel(abc.ABC):
     needs_grad : whether `advance` calls the energy's gradient.
     is_reversible : whether detailed balance holds, so that a chain run backwards looks the same.
     is_exact : whether exp(-E) is left invariant exactly; otherwise nearly, and every proposal is taken.
+    metric : what a tuned step size follows of the law's shape: "diagonal" the widths of the coordinates, "dense" their
+        covariance, None the covariance in up to 32 dimensions.
+    has_rejections : whether a proposal may be refused; otherwise every transition counts as accepted.
+    acceptance_tells : whether a high acceptance rate means that steps are too short.
     """
 
     step_size: float | FloatArray | None
     needs_grad = False
     is_reversible = False
     is_exact = True
+    metric: str | None = "diagonal"
+    has_rejections = True
+    acceptance_tells = True
 
     def refuse(self, energy: Energy) -> None:
         """Nothing, for an energy whose x this kernel can move."""
         refuse_discrete(energy, (
-            f"which {type(self).__name__} steps off; draw by eb.exact.exact_draws and fit by eb.MaximumLikelihood(), "
-            "where states can be enumerated"
+            f"which {type(self).__name__} steps off; use eb.Gibbs(), eb.SpinFlip() or eb.GibbsWithGradients()"
         ))
+
+    def on(self, energy: Energy) -> "Kernel":
+        """The kernel as it runs on this energy, whose x it must be able to move."""
+        self.refuse(energy)
+        return self
 
     @property
     @abc.abstractmethod
@@ -56,24 +71,79 @@ class Kernel(abc.ABC):
     def n_scratch(self, dim: int) -> int:
         """Rows of scratch that `advance` needs."""
 
-    @abc.abstractmethod
-    def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
-        """The vector that `advance` takes, for a step size in coordinates divided by `scale` (dim,)."""
+    def n_memory(self, dim: int) -> int:
+        """Rows of what each chain carries from transition to transition besides x, e and g; zeros at the start."""
+        return 0
+
+    def is_dense(self, dim: int) -> bool:
+        """Whether the covariance is learned in warm-up, not only the widths of the coordinates."""
+        return dim > 1 and (self.metric == "dense" or (self.metric is None and dim <= _MOST_DENSE))
 
     @abc.abstractmethod
+    def settings(
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+    ) -> FloatArray:
+        """The vector that `advance` takes.
+
+        Parameters
+        ----------
+        step_size : in coordinates freed of their scale.
+        scale : (dim,) widths of the coordinates, or (dim, dim) a lower triangular root of their covariance.
+        path_length : of trajectories, as it was tuned; only for kernels that tune it.
+        """
+
     def first_step_size(self, dim: int) -> float:
-        """Where tuning starts."""
+        """Where tuning starts; only of kernels whose step size may be None."""
+        raise TypeError(f"{type(self).__name__} has no step size to tune; it takes none, or pass one.")
 
-    @abc.abstractmethod
     def target_acceptance(self, dim: int) -> float:
-        """The acceptance rate that tuning aims at."""
+        """The acceptance rate that tuning aims at; only of kernels whose step size may be None."""
+        raise TypeError(f"{type(self).__name__} has no step size to tune; it takes none, or pass one.")
 
     def describe(self) -> dict[str, Any]:
-        """The kernel as JSON: its name."""
-        return {"type": type(self).__name__}
+        """The kernel as JSON: its name, and the arguments that it was made of."""
+        names = inspect.signature(type(self)).parameters
+        return {"type": type(self).__name__, **{name: _described(getattr(self, name)) for name in names}}
+
+
+def _described(argument: Any) -> Any:
+    """An argument of a kernel as JSON."""
+    if isinstance(argument, Kernel):
+        return argument.describe()
+    if isinstance(argument, list | tuple):
+        return [_described(one) for one in argument]
+    return argument.tolist() if isinstance(argument, np.ndarray) else argument
+
+
+def checked_metric(metric: str | None) -> str | None:
+    """One of the words for `Kernel.metric`."""
+    return None if metric is None else _checks.choice(metric, "metric", ("diagonal", "dense"))
 
 
 # ---- compiled parts, for columns l to l + LANES of tiles (dim, width) ----
+
+@inlined
+def correlate(root, y, l):  # type: ignore[no-untyped-def]
+    """y becomes L y, for the lower triangular matrix L (dim * dim,) = root, row by row."""
+    dim = y.shape[0]
+    for i in range(dim - 1, -1, -1):  # from below, so that what is still needed is still there
+        total = root[i * dim + i] * load(y, i, l)
+        for j in range(i):
+            total += root[i * dim + j] * load(y, j, l)
+        store(y, i, l, total)
+
+
+@inlined
+def correlate_back(root, y, out, l):  # type: ignore[no-untyped-def]
+    """out = L^T y, for the lower triangular matrix L (dim * dim,) = root, row by row."""
+    dim = y.shape[0]
+    for j in range(dim):
+        total = root[j * dim + j] * load(y, j, l)
+        for i in range(j + 1, dim):
+            total += root[i * dim + j] * load(y, i, l)
+        store(out, j, l, total)
+
+
 
 @inlined
 def move(accepted, l, x, y):  # type: ignore[no-untyped-def]
@@ -87,6 +157,12 @@ def note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, row):
     """e becomes e_y where `accepted`; counts, and the proposals y that are no numbers; overwrites `row` (width,)."""
     store_row(e, l, np.where(accepted, load_row(e_y, l), load_row(e, l)))
     count(n_accepted, l, accepted)
+    note_faults(is_number, l, y, n_faults, fault_x, row)
+
+
+@inlined
+def note_faults(is_number, l, y, n_faults, fault_x, row):  # type: ignore[no-untyped-def]
+    """Count the columns of y that are no numbers, and keep them in fault_x; overwrites `row` (width,)."""
     if is_any(~is_number):
         store_row(row, l, np.where(is_number, 1.0, 0.0))
         for c in range(l, l + LANES):

@@ -20,10 +20,18 @@ class Langevin(Kernel):
         self.step_size = _checks.step_size(step_size)
 
     def n_scratch(self, dim: int) -> int:
-        return 2 * dim + 2
+        return 4 * dim + 2
 
-    def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
-        """eps and sqrt(2 eps) of each coordinate, one behind the other; eps is a variance and grows as scale**2."""
+    def settings(
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+    ) -> FloatArray:
+        """eps and sqrt(2 eps) of each coordinate, one behind the other; eps is a variance and grows as scale**2.
+
+        Behind them, where `scale` is a matrix L, sqrt(2 eps) L row by row.
+        """
+        if scale.ndim == 2:
+            eps = step_size * (scale**2).sum(axis=1)
+            return np.concatenate([eps, np.sqrt(2.0 * eps), np.sqrt(2.0 * step_size) * scale.ravel()])
         eps = step_size * scale**2
         return np.concatenate([eps, np.sqrt(2.0 * eps)])
 

@@ -1,4 +1,4 @@
-"""Random-walk Metropolis: propose a normal step, accept it by the ratio of the densities."""
+"""Random-walk Metropolis: propose a step that does not look at the law, accept it by the ratio of the densities."""
 
 import math
 
@@ -7,21 +7,28 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled
-from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, move, note
-from fastebm.lanes.lane import load, load_row, store, store_row
-from fastebm.streams import lane_exponentials, lane_normals, load_streams, store_streams
+from fastebm._compile import Compiled, compiled, inlined
+from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, checked_metric, correlate, move, note
+from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
+from fastebm.streams import lane_exponentials, lane_normals, lane_uniforms, load_streams, store_streams
 from fastebm.tiles import LANES
+
+SPREAD = math.sqrt(3.0)  # half of the interval on which a uniform number has variance 1
 
 
 class RandomWalk(Kernel):
-    """Metropolis's rule with proposals y = x + step_size * normal, accepted when log u < E(x) - E(y).
+    """Metropolis's rule with proposals y = x + step_size * z, accepted when log u < E(x) - E(y).
 
     Parameters
     ----------
-    step_size : standard deviation of the proposal in each coordinate, one number or (dim,) numbers, above 0, final as
-        given. None: tuned in warm-up, pooled over chains, together with the relative scales of the coordinates, towards
-        an acceptance rate between 0.44 (one dimension) and 0.234 (many); then frozen.
+    step_size : standard deviation of a normal proposal in each coordinate, one number or (dim,) numbers, above 0, final
+        as given. None: tuned in warm-up, pooled over chains, together with the shape of the law, towards an acceptance
+        rate between 0.44 (one dimension) and 0.234 (many); then frozen.
+    proposal : the law of z. "normal"; "uniform" between -sqrt(3) and sqrt(3) in each coordinate; or "student", normal
+        numbers divided by one sqrt(chi2 / df), which now and then go far.
+    df : degrees of freedom of "student", a whole number of at least 1.
+    metric : what steps follow as they are tuned: "dense", the covariance of the law; "diagonal", the widths of the
+        coordinates alone; None: the covariance in up to 32 dimensions.
 
     References
     ----------
@@ -32,8 +39,13 @@ class RandomWalk(Kernel):
 
     is_reversible = True
 
-    def __init__(self, step_size: ArrayLike | None = None) -> None:
+    def __init__(
+        self, step_size: ArrayLike | None = None, *, proposal: str = "normal", df: int = 5, metric: str | None = None
+    ) -> None:
         self.step_size = _checks.step_size(step_size)
+        self.proposal = _checks.choice(proposal, "proposal", ("normal", "uniform", "student"))
+        self.df = _checks.count(df, "df")
+        self.metric = checked_metric(metric)
 
     @property
     def advance(self) -> Compiled:
@@ -42,8 +54,13 @@ class RandomWalk(Kernel):
     def n_scratch(self, dim: int) -> int:
         return dim + 2
 
-    def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(step_size * scale)
+    def settings(
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+    ) -> FloatArray:
+        """step_size * scale, a matrix row by row; behind it, unless z is normal, df, or 0 for uniform."""
+        steps = np.ravel(step_size * scale)
+        behind = {"normal": [], "uniform": [0.0], "student": [float(self.df)]}[self.proposal]
+        return np.concatenate([steps, behind])
 
     def first_step_size(self, dim: int) -> float:
         return 2.38 / math.sqrt(dim)
@@ -52,28 +69,34 @@ class RandomWalk(Kernel):
         return 0.234 + 0.206 / dim
 
     def __repr__(self) -> str:
-        return f"RandomWalk(step_size={self.step_size})"
+        words = {"normal": "", "uniform": ", proposal='uniform'", "student": f", proposal='student', df={self.df}"}
+        metric = "" if self.metric is None else f", metric={self.metric!r}"
+        return f"RandomWalk(step_size={self.step_size}{words[self.proposal]}{metric})"
 
 
 @compiled(ADVANCE_SIGNATURE)
 def advance(  # type: ignore[no-untyped-def]
-    energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x
+    energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
-    """Transitions of one tile; `settings` (dim,) holds the proposal's standard deviations. See `kernel`."""
+    """Transitions of one tile; `settings` as RandomWalk's method gives them. See `kernel`."""
     dim, width = x.shape
+    is_plain = settings.shape[0] == dim
     y = scratch[:dim]
     e_y = scratch[dim]
     exponentials = scratch[dim + 1]
     for _ in range(n_transitions):
         for l in range(0, width, LANES):
             state = load_streams(streams, l)
-            for i in range(0, dim - 1, 2):
-                first, second, state = lane_normals(state)
-                store(y, i, l, load(x, i, l) + settings[i] * first)
-                store(y, i + 1, l, load(x, i + 1, l) + settings[i + 1] * second)
-            if dim % 2:
-                last, _, state = lane_normals(state)
-                store(y, dim - 1, l, load(x, dim - 1, l) + settings[dim - 1] * last)
+            if is_plain:
+                for i in range(0, dim - 1, 2):
+                    first, second, state = lane_normals(state)
+                    store(y, i, l, load(x, i, l) + settings[i] * first)
+                    store(y, i + 1, l, load(x, i + 1, l) + settings[i + 1] * second)
+                if dim % 2:
+                    last, _, state = lane_normals(state)
+                    store(y, dim - 1, l, load(x, dim - 1, l) + settings[dim - 1] * last)
+            else:
+                state = propose(x, settings, state, y, l)
             exponential, state = lane_exponentials(state)
             store_row(exponentials, l, exponential)
             store_streams(streams, l, state)
@@ -85,3 +108,42 @@ def advance(  # type: ignore[no-untyped-def]
             accepted = (-load_row(exponentials, l) < here - there) & is_number
             note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, exponentials)
             move(accepted, l, x, y)
+
+
+@inlined
+def propose(x, settings, state, y, l):  # type: ignore[no-untyped-def]
+    """y = x + root z for any law of z, and for a root that is a diagonal or a matrix; the streams after it."""
+    dim = x.shape[0]
+    n_steps = dim * dim if settings.shape[0] >= dim * dim else dim
+    df = -1 if settings.shape[0] == n_steps else int(settings[n_steps])
+    if df == 0:
+        for i in range(dim):
+            uniform, state = lane_uniforms(state)
+            store(y, i, l, SPREAD * (2.0 * uniform - 1.0))
+    else:
+        for i in range(0, dim - 1, 2):
+            first, second, state = lane_normals(state)
+            store(y, i, l, first)
+            store(y, i + 1, l, second)
+        if dim % 2:
+            last, _, state = lane_normals(state)
+            store(y, dim - 1, l, last)
+    if df > 0:
+        chi2 = as_lane(0.0)  # pairs of squared normal numbers are exponential
+        for _ in range(df // 2):
+            exponential, state = lane_exponentials(state)
+            chi2 += 2.0 * exponential
+        if df % 2:
+            normal, _, state = lane_normals(state)
+            chi2 += normal * normal
+        stretch = np.sqrt(df / chi2)
+        for i in range(dim):
+            store(y, i, l, stretch * load(y, i, l))
+    if n_steps > dim:
+        correlate(settings, y, l)
+    else:
+        for i in range(dim):
+            store(y, i, l, settings[i] * load(y, i, l))
+    for i in range(dim):
+        store(y, i, l, load(x, i, l) + load(y, i, l))
+    return state

@@ -46,7 +46,7 @@ class ULA(Langevin):
 
 @compiled(ADVANCE_SIGNATURE)
 def advance(  # type: ignore[no-untyped-def]
-    energy, grad, packed, settings, streams, x, e, g, scratch, n_transitions, n_accepted, n_faults, fault_x
+    energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
     """Transitions of one tile; `settings` (2 dim,) as `Langevin.settings` gives them. See `kernel`.
 

@@ -23,9 +23,13 @@ from fastebm._compile import (
 from fastebm.energies import Energy, programs
 from fastebm.kernels import Kernel
 from fastebm.kernels.kernel import ADVANCE
+from fastebm.sampling.moments import MomentSums, record
 
 _BLOCK_SECONDS = 0.1
 _COUNTS = types.Array(types.int64, 2, "C")
+_COLUMNS = types.Array(types.int64, 1, "C")
+
+State = dict[str, Any]
 
 
 class Chains:
@@ -36,21 +40,24 @@ class Chains:
     energy : the energy; `retarget` exchanges it.
     kernel : the rule of transition.
     starts : (n, dim) first positions, with finite energies.
-    seed : chain c's stream depends on (seed, c) alone.
+    seed : chain c's stream depends on (seed, first + c) alone.
     n_threads : threads that share the tiles; results do not depend on it.
+    first : the number of the first chain, where these are a part of more.
     """
 
-    def __init__(self, energy: Energy, kernel: Kernel, starts: FloatArray, seed: int, n_threads: int) -> None:
-        kernel.refuse(energy)
+    def __init__(
+        self, energy: Energy, kernel: Kernel, starts: FloatArray, seed: int, n_threads: int, first: int = 0
+    ) -> None:
         self.n, self.dim = starts.shape
-        self.kernel = kernel
+        self.kernel = kernel = kernel.on(energy)
         self.n_threads = n_threads
         n_tiles, self.width = tiles.shape(self.n, self.dim)
-        self.streams = tiles.aligned(streams.seed_streams(seed, n_tiles, self.width))
+        self.streams = tiles.aligned(streams.seed_streams(seed, n_tiles, self.width, first=first))
         self.x = tiles.pack(starts, n_tiles, self.width)
         self.n_accepted = np.zeros((n_tiles, self.width), dtype=np.int64)
         self.n_faults = np.zeros((n_tiles, self.width), dtype=np.int64)
         self.fault_x = np.zeros((n_tiles, self.dim, self.width))
+        self.memory = tiles.aligned(np.zeros((n_tiles, kernel.n_memory(self.dim), self.width)))
         self.n_transitions = 0
         self._block = 1
         self.retarget(energy)
@@ -80,6 +87,31 @@ class Chains:
         """Energies at the positions, (n,)."""
         return np.asarray(self.e.ravel()[: self.n])
 
+    @property
+    def memories(self) -> FloatArray:
+        """What the chains carry besides, (n, n_memory)."""
+        return tiles.unpack(self.memory, self.n)
+
+    def state(self) -> State:
+        """Everything that decides what the chains will do, and what they have counted, chain by chain."""
+        every = {name: getattr(self, name) for name in _PARTS}
+        rows = {name: one[:, None] if one.ndim == 2 else one for name, one in every.items()}
+        n_columns = len(self.x) * self.width
+        by_chain = {
+            name: one.transpose(0, 2, 1).reshape(n_columns, one.shape[1])[: self.n] for name, one in rows.items()
+        }
+        return {**by_chain, "n_transitions": np.array(self.n_transitions)}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave, of as many chains."""
+        n_tiles = len(self.x)
+        rows = np.minimum(np.arange(n_tiles * self.width), self.n - 1)
+        for name in _PARTS:
+            mine = getattr(self, name)
+            given = state[name][rows].reshape(n_tiles, self.width, state[name].shape[1]).transpose(0, 2, 1)
+            mine[...] = given.reshape(mine.shape)
+        self.n_transitions = int(state["n_transitions"])
+
     def counts(self) -> tuple[Any, Any]:
         """Accepted transitions and faults of each chain since `forget`, both (n,)."""
         return self.n_accepted.ravel()[: self.n], self.n_faults.ravel()[: self.n]
@@ -100,8 +132,12 @@ class Chains:
         settings: FloatArray,
         *,
         thin: int = 0,
+        done: int = 0,
         draws: FloatArray | None = None,
         energies: FloatArray | None = None,
+        n_before: int = 0,
+        columns: Any = None,
+        moments: MomentSums | None = None,
         after_block: Callable[[int], bool] | None = None,
     ) -> int:
         """Advance every chain by n transitions, in blocks of about a tenth of a second.
@@ -110,8 +146,12 @@ class Chains:
         ----------
         n_transitions : how many.
         settings : what the kernel's `settings` gave.
-        thin, draws, energies : every `thin` transitions the positions go into draws (n, n_draws, dim) and the energies
-            into energies (n, n_draws); thin=0 keeps nothing.
+        thin : every `thin` transitions a draw is made; thin=0 keeps nothing.
+        done : transitions since the first draw was begun, before these.
+        draws, energies : positions go into draws (n, n_draws, dim) and energies into energies (n, n_draws).
+        n_before : draws made before the first one that these arrays hold.
+        columns : (self.dim,) the places of coordinates in the draws' last axis, if these have more.
+        moments : draws go into these sums.
         after_block : called with the number of transitions of each block; True stops.
 
         Returns
@@ -120,19 +160,27 @@ class Chains:
         """
         keep = draws if draws is not None else np.empty((self.n, 0, self.dim))
         keep_e = energies if energies is not None else np.empty((self.n, 0))
+        places = np.arange(self.dim) if columns is None else np.ascontiguousarray(columns, dtype=np.int64)
         n_scratch = self.kernel.n_scratch(self.dim)
         program = self.energy.program
         advance, energy = self.kernel.advance.pointer, program.energy.pointer
         grad = (program.grad if self.kernel.needs_grad else _no_grad).pointer
         parts = tiles.ranges(len(self.x), self.n_threads)
-        done = 0
-        while done < n_transitions:
-            block = min(self._block, n_transitions - done)
+        if moments is None:
+            sums, frame = np.empty((len(self.x), 0, self.width)), np.empty((2, 0))
+            counts = np.zeros((len(parts), 0, 0), dtype=np.int64)
+        else:
+            sums, counts, frame = moments.sums, moments.counts, moments.frame
+        stop = done + n_transitions
+        while done < stop:
+            block = min(self._block, stop - done)
 
             def run(first: int, last: int, start: int = done, n: int = block) -> None:
                 advance_tiles(
-                    advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g, n_scratch,
-                    start, n, thin, keep, keep_e, self.n_accepted, self.n_faults, self.fault_x, first, last,
+                    advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g, self.memory,
+                    n_scratch, start, n, thin, self.n, n_before, keep, keep_e, places, sums,
+                    counts[parts.index((first, last))], frame, self.n_accepted, self.n_faults, self.fault_x,
+                    first, last,
                 )
 
             began = time.perf_counter()
@@ -142,9 +190,15 @@ class Chains:
             self._block = max(1, min(4 * block, int(block * _BLOCK_SECONDS / max(seconds, 1e-9))))
             done += block
             self.n_transitions += block
+            if moments is not None:
+                moments.n_draws = done // thin
             if after_block is not None and after_block(block):
                 break
-        return done
+        return done - stop + n_transitions
+
+
+# What a chain is made of, by the names of the arrays of tiles.
+_PARTS = ("streams", "x", "e", "g", "memory", "n_accepted", "n_faults", "fault_x")
 
 
 @compiled(GRAD_SIGNATURE)
@@ -154,32 +208,37 @@ def _no_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
 
 @compiled(
     types.void(
-        ADVANCE, ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, types.intp, types.intp, types.intp,
-        types.intp, TILES, TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
+        ADVANCE, ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, TILES, types.intp, types.intp,
+        types.intp, types.intp, types.intp, types.intp, TILES, TILE, _COLUMNS, TILES, _COUNTS, TILE,
+        _COUNTS, _COUNTS, TILES, types.intp, types.intp,
     )
 )
 def advance_tiles(  # type: ignore[no-untyped-def]
-    advance, energy, grad, packed, settings, streams, x, e, g, n_scratch, start, n, thin,
-    draws, energies, n_accepted, n_faults, fault_x, first, last,
+    advance, energy, grad, packed, settings, streams, x, e, g, memory, n_scratch, start, n, thin, n_chains, n_before,
+    draws, energies, columns, sums, bins, frame, n_accepted, n_faults, fault_x, first, last,
 ):
-    """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th goes into the draws."""
+    """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th is a draw."""
     dim, width = x.shape[1], x.shape[2]
-    n_chains = draws.shape[0]
-    memory = np.empty(n_scratch * width + 7)
-    skip = -(memory.ctypes.data // 8) % 8  # to the next cache line
-    scratch = memory[skip : skip + n_scratch * width].reshape((n_scratch, width))
+    room = np.empty(n_scratch * width + 7)
+    skip = -(room.ctypes.data // 8) % 8  # to the next cache line
+    scratch = room[skip : skip + n_scratch * width].reshape((n_scratch, width))
     for t in range(first, last):
+        n_columns = min(width, n_chains - t * width)
         done = start
         while done < start + n:
             stop = start + n if thin == 0 else min(start + n, done - done % thin + thin)
             advance(
-                energy, grad, packed, settings, streams[t], x[t], e[t], g[t], scratch, stop - done,
+                energy, grad, packed, settings, streams[t], x[t], e[t], g[t], memory[t], scratch, stop - done,
                 n_accepted[t], n_faults[t], fault_x[t],
             )
             done = stop
             if thin > 0 and done % thin == 0:
                 draw = done // thin - 1
-                for l in range(min(width, n_chains - t * width)):
-                    energies[t * width + l, draw] = e[t, l]
-                    for i in range(dim):
-                        draws[t * width + l, draw, i] = x[t, i, l]
+                place = draw - n_before
+                if place < energies.shape[1]:
+                    for l in range(n_columns):
+                        energies[t * width + l, place] = e[t, l]
+                        for i in range(dim):
+                            draws[t * width + l, place, columns[i]] = x[t, i, l]
+                if sums.shape[1] > 0:
+                    record(draw, x[t], e[t], n_columns, sums[t], bins, frame, scratch[0])

@@ -1,14 +1,16 @@
 """What sampling returns: draws, what was noticed about them, and their file."""
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastebm import files
+from fastebm import diagnostics, files
 from fastebm._checks import FloatArray
+from fastebm.sampling.moments import Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +23,15 @@ class Run:
     energy : (n_chains, n_draws) energies at the draws.
     acceptance_rate : (n_chains,) accepted share of the proposals after warm-up.
     step_size : as given, or as tuned in warm-up and then frozen.
-    scale : (dim,) relative scales of the coordinates found in warm-up, geometric mean 1; ones for a given step size.
+    scale : (dim,) relative widths of the coordinates found in warm-up, or (dim, dim) a lower triangular root of their
+        relative covariance, geometric mean of the diagonal 1; ones for a given step size.
     seed : passed as `rng`, it gives the same run again.
     interrupted : True if Ctrl-C ended the run early; the draws are those made until then.
     timings : seconds of "compilation", "warmup" and "sampling".
-    settings : what else was asked for, and a description of the energy.
+    settings : what else was asked for, and descriptions of energy and kernel.
+    path_length : of trajectories, where the kernel tuned it.
+    converged : whether `until` was met; None where nothing was asked.
+    moments : of all draws, where keep="moments"; `draws` then holds the last one.
     """
 
     draws: FloatArray
@@ -37,39 +43,60 @@ class Run:
     interrupted: bool
     timings: dict[str, float]
     settings: dict[str, Any] = field(repr=False)
+    path_length: float | None = None
+    converged: bool | None = None
+    moments: Moments | None = None
 
     def summary(self) -> Any:
         """Mean, standard deviation, quantiles, ESS, R-hat and Monte Carlo errors of each coordinate and of the energy.
 
-        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved are counted in the column
-        `stuck_chains`, since common diagnostics report a full effective sample size for them.
+        Computed by arviz-stats, as a pandas DataFrame. Chains that never moved, or hold what is not finite, are counted
+        in the column `stuck_chains`, since common diagnostics report a full effective sample size for them. A run of
+        superchains has a column `nested_r_hat`. Of keep="moments" there are means, quantiles and R-hat of whole chains.
 
         Raises
         ------
         ImportError : arviz-stats is not installed.
         ValueError : fewer than 4 draws a chain.
         """
+        if self.moments is not None:
+            return self.moments.table()
         try:
-            from arviz_base import from_dict
             from arviz_stats import summary
         except ImportError:
             raise ImportError('run.summary() needs arviz-stats; run: pip install "fastebm[diagnostics]".') from None
         if self.draws.shape[1] < 4:
             raise ValueError(f"run.draws holds {self.draws.shape[1]} draws a chain; a summary needs at least 4.")
-        posterior = {f"x[{i}]": self.draws[:, :, i] for i in range(self.draws.shape[2])} | {"energy": self.energy}
         with np.errstate(divide="ignore", invalid="ignore"):  # what never changes has no R-hat: nan, without a warning
-            table = summary(from_dict({"posterior": posterior}))
-        table["stuck_chains"] = int(np.count_nonzero(self.acceptance_rate == 0.0))
+            table = summary(self.to_datatree())
+        everything = np.concatenate([self.draws, self.energy[:, :, None]], axis=2)
+        is_stuck = diagnostics.stuck(everything) | (self.acceptance_rate == 0.0)
+        table["stuck_chains"] = int(np.count_nonzero(is_stuck))
+        if n_groups := self.settings.get("n_groups", 0):
+            table["nested_r_hat"] = diagnostics.nested_rhat(everything, n_groups)
         return table
+
+    def to_datatree(self) -> Any:
+        """The draws as an xarray DataTree with the group "posterior", as ArviZ's functions take them.
+
+        Variables are x[0], x[1], ... and energy, each of dimensions chain and draw.
+
+        Raises
+        ------
+        ImportError : arviz-base is not installed.
+        """
+        try:
+            from arviz_base import from_dict
+        except ImportError:
+            raise ImportError('run.to_datatree() needs arviz; run: pip install "fastebm[diagnostics]".') from None
+        variables = {f"x[{i}]": self.draws[:, :, i] for i in range(self.draws.shape[2])}
+        with warnings.catch_warnings():  # many short chains are what we make
+            warnings.filterwarnings("ignore", "Found chain dimension to be longer")
+            return from_dict({"posterior": variables | {"energy": self.energy}})
 
     def save(self, path: str | Path) -> None:
         """Write the run to `path`, atomically; `fastebm.load` reads it."""
-        header = {
-            "seed": self.seed,
-            "interrupted": self.interrupted,
-            "timings": self.timings,
-            "settings": self.settings,
-        }
+        plain = ("seed", "interrupted", "timings", "settings", "path_length", "converged")
         arrays = {
             "draws": self.draws,
             "energy": self.energy,
@@ -77,13 +104,22 @@ class Run:
             "step_size": np.asarray(self.step_size),
             "scale": self.scale,
         }
-        files.write(path, "run", header, arrays)
+        if self.moments is not None:
+            arrays |= {f"moments.{name}": np.asarray(one) for name, one in vars(self.moments).items()}
+        files.write(path, "run", {name: getattr(self, name) for name in plain}, arrays)
 
     @classmethod
     def restore(cls, header: dict[str, Any], arrays: dict[str, Any]) -> "Run":
         """The run that `save` wrote."""
         step_size = arrays.pop("step_size")
-        return cls(**arrays, **header, step_size=float(step_size) if step_size.ndim == 0 else step_size)
+        kept = {name: arrays.pop(name) for name in [*arrays] if name.startswith("moments.")}
+        moments = {name.removeprefix("moments."): one for name, one in kept.items()}
+        if moments:
+            moments["n_draws"] = int(moments["n_draws"])
+        return cls(
+            **arrays, **header, step_size=float(step_size) if step_size.ndim == 0 else step_size,
+            moments=Moments(**moments) if moments else None,
+        )
 
     def __repr__(self) -> str:
         n_chains, n_draws, dim = self.draws.shape

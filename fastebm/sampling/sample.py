@@ -1,22 +1,19 @@
-"""The one call that samples an energy."""
+"""The calls that sample an energy, and that go on with a run."""
 
-import math
-import os
-import time
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import Any
 
 from fastebm import _checks, tiles
-from fastebm._checks import FloatArray, RNGLike
+from fastebm._checks import RNGLike
 from fastebm.energies import Energy
-from fastebm.kernels import Kernel, RandomWalk
-from fastebm.sampling.chains import Chains, advance_tiles
+from fastebm.energies.descriptions import rebuild as rebuild_energy
+from fastebm.kernels import Kernel, default_kernel
+from fastebm.kernels.descriptions import rebuild as rebuild_kernel
+from fastebm.sampling.converged import Converged
 from fastebm.sampling.interrupts import Interrupts
 from fastebm.sampling.progress import Progress
 from fastebm.sampling.runs import Run
-from fastebm.sampling.starts import starts
-from fastebm.sampling.warmup import tune
+from fastebm.sampling.session import Session, planned, resumed
+from fastebm.sampling.starts import Init
 
 
 def sample(
@@ -27,26 +24,42 @@ def sample(
     n_draws: int = 1000,
     n_warmup: int = 1000,
     thin: int = 1,
-    init: ArrayLike | None = None,
+    init: Init = None,
     rng: RNGLike = None,
     n_threads: int | None = None,
     progress: bool | str = "auto",
+    clamp: Any = None,
+    keep: Any = "draws",
+    until: Converged | None = None,
+    checkpoint: Any = None,
+    every: float = 30.0,
+    executor: Any = None,
 ) -> Run:
     """Draw from p(x) = exp(-E(x)) / Z with many Markov chains.
 
     Parameters
     ----------
     energy : the energy E.
-    kernel : the rule of transition; RandomWalk() if None.
+    kernel : the rule of transition; RandomWalk() if None, or Gibbs() on a discrete energy.
     n_chains : chains that run side by side, at least 1.
-    n_draws : draws kept of each chain, at least 1.
+    n_draws : draws kept of each chain, at least 1; with `until`, the most.
     n_warmup : transitions before the first draw, in which a step size of None is tuned; at least 0.
     thin : transitions per kept draw, at least 1.
-    init : (n_chains, dim) or (dim,) starts; None: drawn, chain c's from the seed and c alone.
+    init : (n_chains, dim) or (dim,) starts; eb.Overdispersed, eb.FromData or eb.Superchains; None: drawn, chain c's
+        from the seed and c alone.
     rng : None, a seed, or a NumPy SeedSequence, BitGenerator or Generator. The same seed gives the same bits for any
-        number of threads.
+        number of threads, any executor, and after any interruption.
     n_threads : None for all processors that this process may use.
     progress : "auto", True or False.
+    clamp : coordinates that stay as given, a dict {3: 0.5}, or a pair of a mask (dim,) and values (dim,): the others
+        are drawn from p(x_free | x_clamped). Starts and step sizes have all coordinates and those that move.
+    keep : "draws", in memory; "moments", means, variances and quantiles in constant memory, as `run.moments`; "last",
+        the last draw; or the path of a .npy file, to which draws go as they come.
+    until : eb.Converged(rhat, ess), to stop as soon as the chains have converged; `run.converged` says whether.
+    checkpoint : path to which the run is written at its start, at intervals and at its end, with draws in a second file
+        beside it; `eb.resume(path)` goes on from it, to the same bits.
+    every : seconds between checkpoints, above 0.
+    executor : anything with map(function, iterable): shards of the chains are advanced by its workers.
 
     Returns
     -------
@@ -54,7 +67,8 @@ def sample(
 
     Warns
     -----
-    FastebmWarning : stuck chains, acceptance below 10 % or above 90 %, an energy that is nan or -inf, an interrupt.
+    FastebmWarning : stuck chains, acceptance below 10 % or above 90 %, an energy that is nan or -inf, an interrupt, a
+        limit reached before convergence, a disk that is full.
 
     Examples
     --------
@@ -65,141 +79,77 @@ def sample(
     """
     if not isinstance(energy, Energy):
         raise TypeError(f"energy is a {type(energy).__name__}; pass an energy, for example eb.Gaussian([0.0]).")
-    rule = RandomWalk() if kernel is None else kernel
+    rule = default_kernel(energy) if kernel is None else kernel
     if not isinstance(rule, Kernel):
         raise TypeError(f"kernel is {rule!r}; pass a kernel, for example eb.RandomWalk().")
-    n_chains = _checks.count(n_chains, "n_chains")
-    n_draws = _checks.count(n_draws, "n_draws")
-    n_warmup = _checks.count(n_warmup, "n_warmup", 0)
-    thin = _checks.count(thin, "thin")
     n_threads = tiles.threads(n_threads)
-    if isinstance(rule.step_size, np.ndarray) and rule.step_size.shape != (energy.dim,):
-        raise ValueError(f"step_size has shape {rule.step_size.shape}; pass one number or ({energy.dim},) numbers.")
-    if rule.step_size is None and n_warmup == 0:
+    plan = planned(
+        energy, n_chains=n_chains, n_draws=n_draws, n_warmup=n_warmup, thin=thin, init=init, seed=_checks.seed(rng),
+        clamp=clamp, keep=keep, until=until, checkpoint=checkpoint, every=every,
+    )
+    if rule.step_size is None and plan.n_warmup == 0:
         raise ValueError("step_size is None and n_warmup is 0; pass a step_size, or some n_warmup to tune it in.")
-    draws, energies = _room(n_chains, n_draws, energy.dim)
-    seed = _checks.seed(rng)
-    bar = Progress(n_warmup + n_draws * thin, "sampling", progress)
+    session = Session(energy, rule, plan, n_threads, _executor(executor))
+    return _run(session, progress, lambda: session.begin(init))
 
-    began = time.perf_counter()
-    rule.refuse(energy)
-    if not rule.is_exact and energy.domain is not None:
-        raise ValueError(f"{type(rule).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
-    needed = (energy.program.grad,) if rule.needs_grad else ()
-    for code in (rule.advance, energy.program.energy, *needed, advance_tiles):
-        code.pointer  # noqa: B018 (compiles, or reads from disk)
-    chains = Chains(energy, rule, starts(energy, init, n_chains, seed), seed, n_threads)
-    if rule.needs_grad:
-        _refuse_no_slope(chains)
-    timings = {"compilation": time.perf_counter() - began}
-    step_size: float | FloatArray
-    scale = np.ones(energy.dim)
-    made = 0
+
+def resume(
+    path: Any,
+    energy: Energy | None = None,
+    *,
+    n_threads: int | None = None,
+    progress: bool | str = "auto",
+    executor: Any = None,
+) -> Run:
+    """Go on with a run from its checkpoint, to the same bits as if it had never stopped.
+
+    Parameters
+    ----------
+    path : `checkpoint` of the call of `sample`; it goes on being written.
+    energy : your own energy, if the run was of one; files hold no code. It is checked against the digest of its source
+        and data. A catalogue energy is rebuilt without it.
+    n_threads, progress, executor : as of `sample`; results do not depend on them.
+
+    Returns
+    -------
+    Run. Of a run that had come to its end, that run.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file.
+    FileFormatError : the checkpoint or its side file is damaged, of something else, or from a newer version.
+    ValueError : a user's energy is missing or is not the one of the run.
+    """
+    n_threads = tiles.threads(n_threads)
+    session = resumed(
+        path, lambda header, theta: rebuild_energy(header["energy"], header["shapes"], theta, energy, path),
+        rebuild_kernel, n_threads, _executor(executor),
+    )
+    return _run(session, progress, lambda: None)
+
+
+def _run(session: Session, progress: bool | str, begin: Any) -> Run:
+    plan = session.plan
+    done = session.n_warmed + session.n_sampled
+    bar = Progress(plan.n_warmup + plan.n_draws * plan.thin - done, "sampling", progress)
     try:
+        begin()
         with Interrupts() as interrupts:
 
             def after_block(n: int) -> bool:
                 bar.advance(n)
                 return interrupts.requested
 
-            began = time.perf_counter()
-            if rule.step_size is None:
-                step_size, scale, stopped = tune(chains, rule, n_warmup, after_block)
-            else:
-                step_size = rule.step_size
-                settings = rule.settings(step_size, scale)
-                stopped = chains.advance(n_warmup, settings, after_block=after_block) < n_warmup
-            timings["warmup"] = time.perf_counter() - began
-            chains.forget()
-            began = time.perf_counter()
-            if not stopped:
-                made = chains.advance(
-                    n_draws * thin, rule.settings(step_size, scale),
-                    thin=thin, draws=draws, energies=energies, after_block=after_block,
-                )
-            timings["sampling"] = time.perf_counter() - began
+            session.run(after_block)
     finally:
         bar.close()
-    kept = made // thin
-    run = Run(
-        draws=draws[:, :kept],
-        energy=energies[:, :kept],
-        acceptance_rate=chains.acceptance_rate(),
-        step_size=step_size,
-        scale=scale,
-        seed=seed,
-        interrupted=kept < n_draws,
-        timings=timings,
-        settings={
-            "energy": energy.describe(), "kernel": rule.describe(),
-            "n_chains": n_chains, "n_draws": n_draws, "n_warmup": n_warmup, "thin": thin,
-        },
-    )
-    _warn(run, chains, n_draws)
-    return run
+    return session.result()
 
 
-def _refuse_no_slope(chains: Chains) -> None:
-    """A chain whose gradient is not finite could never move."""
-    slopes = tiles.unpack(chains.g, chains.n)
-    is_finite = np.isfinite(slopes).all(axis=1)
-    if not is_finite.all():
-        c = int(np.argmin(is_finite))
-        raise ValueError(
-            f"the gradient of {chains.energy.name} is {slopes[c].tolist()} at x={chains.positions[c].tolist()}, where "
-            f"chain {c} starts; pass init= with points where it is finite, or use eb.RandomWalk()."
+def _executor(executor: Any) -> Any:
+    if executor is not None and not callable(getattr(executor, "map", None)):
+        raise TypeError(
+            f"executor is a {type(executor).__name__} without map; pass for example "
+            "concurrent.futures.ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn'))."
         )
-
-
-def _room(n_chains: int, n_draws: int, dim: int) -> tuple[FloatArray, FloatArray]:
-    """Arrays for draws and energies; a request beyond the machine's memory is refused at once."""
-    needed = 8 * n_chains * n_draws * (dim + 1)
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if needed > memory:
-            raise MemoryError(
-                f"the draws need {needed / 1e9:.1f} GB and this machine has {memory / 1e9:.1f} GB; "
-                "lower n_chains or n_draws, and raise thin to cover as many transitions."
-            )
-    return np.empty((n_chains, n_draws, dim)), np.empty((n_chains, n_draws))
-
-
-def _warn(run: Run, chains: Chains, n_draws: int) -> None:
-    """Say what the user should know about the run, each with what to do."""
-
-    def say(message: str) -> None:
-        _checks.warn(message)
-
-    n_faults = chains.counts()[1]
-    if run.interrupted:
-        say(f"interrupted after {run.draws.shape[1]} of {n_draws} draws; run.draws holds the draws made so far.")
-    if n_faults.any():
-        c = int(np.argmax(n_faults > 0))
-        x = chains.fault_x.transpose(0, 2, 1).reshape(-1, chains.dim)[c]
-        n, name, value = int(n_faults.sum()), chains.energy.name, chains.energy.energy(x)
-        if not math.isfinite(value):
-            say(
-                f"{name} was {'nan or -inf' if chains.kernel.is_exact else 'not finite'} {n} times, for example "
-                f"{value} at x={x.tolist()}; those proposals were rejected: return math.inf outside the support."
-            )
-        else:
-            say(
-                f"the gradient of {name} was not finite {n} times, for example {chains.energy.grad(x).tolist()} at "
-                f"x={x.tolist()}; those proposals were rejected: use eb.where to keep formulas away from such points."
-            )
-    if run.draws.shape[1] == 0:
-        return
-    rate = float(run.acceptance_rate.mean())
-    n_stuck = int(np.count_nonzero(run.acceptance_rate == 0.0))
-    n_by_chance = chains.n * (1.0 - rate) ** chains.n_transitions  # in a short run of many chains some just had no luck
-    if n_stuck and chains.n_transitions >= 20 and (rate == 0.0 or n_by_chance < 1e-6):
-        say(
-            f"{n_stuck} of {chains.n} chains never moved; pass a smaller step_size, a longer n_warmup, or init= with "
-            "points inside the bulk of the distribution."
-        )
-    elif rate < 0.1 and chains.n_transitions >= 20:
-        say(f"the acceptance rate is {rate:.1%}, below 10 %; pass a smaller step_size or a longer n_warmup.")
-    elif rate > 0.9 and chains.n_transitions >= 20 and chains.kernel.is_exact:
-        say(f"the acceptance rate is {rate:.1%}, above 90 %: draws are nearly the same; pass a larger step_size.")
-
-
+    return executor

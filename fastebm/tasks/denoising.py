@@ -105,9 +105,9 @@ def _mean(
     kernel = _Conditional(noise)
     pairs = np.repeat(np.hstack([starts, noisy]), _CHAINS_PER_POINT, axis=0)
     chains = Chains(Observed(energy, noise), kernel, pairs, seed, tiles.threads(None))
-    step_size, scale, _ = tune(chains, kernel, max(25, n_draws // 2), lambda n_done: False)
+    tuned, _ = tune(chains, kernel, max(25, n_draws // 2), lambda n_done: False)
     lost = ~np.isfinite(chains.energies).reshape(n, -1).all(axis=1)
-    settings = kernel.settings(step_size, scale)
+    settings = kernel.settings(*tuned)
     total = np.zeros((len(pairs), dim))
     made = 0
     while made < n_draws:
@@ -123,10 +123,12 @@ class _Conditional(RandomWalk):
     """A random walk in the first half of the coordinates, in units of the noise; the second half is given."""
 
     def __init__(self, noise: float) -> None:
-        super().__init__()
+        super().__init__(metric="diagonal")
         self.noise = noise
 
-    def settings(self, step_size: float | FloatArray, scale: FloatArray) -> FloatArray:
+    def settings(
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+    ) -> FloatArray:
         moves = np.arange(len(scale)) < len(scale) // 2
         return np.asarray(np.where(moves, step_size * self.noise, 0.0))
 

@@ -14,7 +14,8 @@ from fastebm.sampling.starts import starts
 from fastebm.testing.probes import LARGEST, Flags, Probe, thresholds
 from fastebm.testing.reports import NotRun, Tier
 from fastebm.testing.steps import KernelStep
-from fastebm.testing.twins import Stream, Twin, twin_of
+from fastebm.testing.twins import GibbsTwin, HMCTwin, Stream, Twin, twin_of
+from fastebm.testing.twins.discrete import DiscreteTwin
 from fastebm.tiles import LANES
 
 NAME = "algebra"
@@ -29,6 +30,9 @@ _LEAST_NODES = {1: 64, 2: 16}  # a side of the lattice
 _MOST_NODES = 1500
 _MOST_PROPOSED = 1.001  # less than 1 is right where proposals leave the lattice; far from 0 its points are rounded
 _HOSTILE = (np.inf, -np.inf, np.nan)
+_MOST_TURNED = 10  # leapfrog steps
+_WILD = 1e3  # positions and velocities, beyond which rounding has grown too much to see anything
+_VOLUME = 1e-4  # of differences with steps of 1e-5
 
 
 def algebra(step: KernelStep, energy: Energy, seed: int = 0) -> Tier:
@@ -48,15 +52,16 @@ def algebra(step: KernelStep, energy: Energy, seed: int = 0) -> Tier:
     ------
     NotRun : the kernel has no slow twin, or no starts are found.
     """
-    twin = twin_of(step.kernel)(step.settings)
+    twin = twin_of(step.kernel)(step.settings, energy.dim)
     generator = np.random.default_rng(seed)
     try:
         X = starts(step.energy, None, _N_PAIRS, seed)
     except ValueError as fault:
         raise NotRun(f"no starts are found: {fault}") from None
     words, faults = [], []
+    balance = _balance(twin, energy, X, generator) if twin.has_density else _turned_back(twin, energy, X, generator)
     for part in (
-        _balance(twin, energy, X, generator),
+        balance,
         _kept_on_a_lattice(twin, energy),
         _rule(step, twin, generator, seed),
         _memory(step, energy, X, seed),
@@ -82,7 +87,7 @@ def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Gen
     if not twin.is_exact:
         return ["no claim of detailed balance, since the rule tests nothing"], []
     slope_x = twin.slopes(energy.grad, X)
-    proposed = twin.propose(X, slope_x, generator.standard_normal(X.shape))
+    proposed = twin.propose(X, slope_x, twin.sampled(generator, *X.shape))
     x, g_x = np.tile(X, (2, 1)), np.tile(slope_x, (2, 1))
     y = np.concatenate([proposed, np.roll(X, 1, axis=0)])
     e_x, e_y, g_y = energy.energy(x), energy.energy(y), twin.slopes(energy.grad, y)
@@ -97,10 +102,12 @@ def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Gen
     x, g_x, y, g_y = (np.concatenate([one, one[rows]]) for one in (x, g_x, y, g_y))
     e_x, e_y = np.concatenate([e_x, e_x[rows]]), np.concatenate([e_y, e_x[rows] + steps])
     there, back = twin.log_density(y, x, g_x), twin.log_density(x, y, g_y)
+    is_possible = np.isfinite(there)  # what is never proposed needs no balance
     left = -e_x + there + np.minimum(twin.log_ratio(x, e_x, g_x, y, e_y, g_y), 0.0)
     right = -e_y + back + np.minimum(twin.log_ratio(y, e_y, g_y, x, e_x, g_x), 0.0)
     size = 1.0 + np.abs(e_x) + np.abs(e_y) + np.abs(there) + np.abs(back)
-    residual = np.abs(left - right) / size
+    with np.errstate(invalid="ignore"):
+        residual = np.where(is_possible | np.isfinite(back), np.abs(left - right) / size, 0.0)
     worst = int(np.argmax(np.where(np.isnan(residual), np.inf, residual)))
     faults = []
     if not residual[worst] < BALANCE:
@@ -114,10 +121,43 @@ def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Gen
     return [f"detailed balance at {len(x)} pairs to {residual[worst]:.1e}"], faults
 
 
+def _turned_back(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Generator) -> Part:
+    """Trajectories lead back from their end with the velocity turned round, and neither stretch nor squeeze volumes."""
+    if not isinstance(twin, HMCTwin):
+        return ["proposals have no density that could be balanced"], []
+    v = generator.standard_normal(X.shape)
+    n_steps = min(twin.n_steps(0), _MOST_TURNED)
+    with np.errstate(all="ignore"):
+        y, w, slope_y = twin.flow(X, energy.grad(X), v, energy.grad, n_steps)
+        x, u, _ = twin.flow(y, slope_y, -w, energy.grad, n_steps)
+        size = 1.0 + np.abs(X) + np.abs(y) + np.abs(v) + np.abs(w)
+        away = (np.maximum(np.abs(x - X), np.abs(u + v)) / size).max(axis=1)
+    tame = np.isfinite(away) & (size.max(axis=1) < _WILD)
+    if not tame.any():
+        return ["no trajectory stays near enough to be turned back"], []
+    words = [f"{int(tame.sum())} trajectories turned back to {np.median(away[tame]):.1e}"]
+    faults = []
+    if not np.median(away[tame]) < RESIDUAL:
+        faults.append(f"trajectories miss their start by {np.median(away[tame]):.2g} when turned back.")
+    first = int(np.argmax(tame))
+    dim, step = energy.dim, 1e-5
+    moved = np.vstack([np.eye(2 * dim), -np.eye(2 * dim)]) * step + np.concatenate([X[first], v[first]])
+    ends = np.hstack(twin.flow(moved[:, :dim], energy.grad(moved[:, :dim]), moved[:, dim:], energy.grad, 1)[:2])
+    volume = float(abs(np.linalg.det((ends[: 2 * dim] - ends[2 * dim :]) / (2.0 * step))))
+    words.append(f"a leapfrog step keeps volumes to {abs(volume - 1.0):.1e}")
+    if not abs(volume - 1.0) < _VOLUME:
+        faults.append(f"a leapfrog step multiplies volumes by {volume}.")
+    return words, faults
+
+
 def _kept_on_a_lattice(twin: Twin, energy: Energy) -> Part:
     """pi K = pi, with K from q, a and the volumes of a lattice, and what is rejected on the diagonal."""
     if not twin.is_exact:
         return ["no claim that pi K = pi"], []
+    if isinstance(twin, DiscreteTwin):
+        return _kept_on_states(twin, energy)
+    if not twin.has_density:
+        return ["pi K not computed, since proposals have no density that is known"], []
     lattice = _lattice(twin, energy)
     if isinstance(lattice, str):
         return [f"pi K not computed, since {lattice}"], []
@@ -139,6 +179,30 @@ def _kept_on_a_lattice(twin: Twin, energy: Energy) -> Part:
     if not most < _MOST_PROPOSED:
         faults.append(f"the rule proposes with a total probability of {most}, above 1; q(y | x) is not normalised.")
     return [f"pi K = pi on {len(X)} points to {residual:.1e}"], faults
+
+
+def _kept_on_states(twin: Twin, energy: Energy) -> Part:
+    """pi K = pi over all states of a discrete energy."""
+    assert energy.values is not None
+    n = len(energy.values) ** energy.dim
+    if n > _MOST_NODES:
+        return [f"pi K not computed, since there are {n:.2g} states"], []
+    states = np.stack(np.meshgrid(*[energy.values] * energy.dim, indexing="ij"), axis=-1).reshape(-1, energy.dim)
+    e, slopes = energy.energy(states), twin.slopes(energy.grad, states)
+    inside = np.isfinite(e)
+    law = np.where(inside, np.exp(e[inside].min() - e), 0.0)
+    law /= law.sum()
+    if isinstance(twin, GibbsTwin):
+        K = twin.matrix(energy.energy, states)
+    else:
+        x, e_x, g_x, y, e_y, g_y = states[:, None], e[:, None], slopes[:, None], states[None], e[None], slopes[None]
+        with np.errstate(invalid="ignore"):
+            K = np.exp(twin.log_density(y, x, g_x)) * acceptance(twin.log_ratio(x, e_x, g_x, y, e_y, g_y))
+        np.fill_diagonal(K, 0.0)
+        np.fill_diagonal(K, 1.0 - K.sum(axis=1))
+    residual = float(np.abs(law @ K - law).max())
+    faults = [] if residual < BALANCE else [f"pi K differs from pi by {residual:.2g} on {n} states, above {BALANCE}."]
+    return [f"pi K = pi on {n} states to {residual:.1e}"], faults
 
 
 def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
@@ -166,13 +230,16 @@ def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
 
 def _rule(step: KernelStep, twin: Twin, generator: np.random.Generator, seed: int) -> Part:
     """Proposals, and energies from which on they are rejected, of chains with prescribed energies and slopes."""
+    if not twin.is_tested and twin.is_exact:
+        return ["nothing is rejected, so that no energy can be prescribed"], []
     dim, scale = step.energy.dim, twin.scale
     worst: dict[str, float] = {}
     faults: dict[str, str] = {}
     for turn in range(_N_ROUNDS):
-        x, slope_x, slope_y = generator.standard_normal((3, LANES, dim))
+        slope_x, slope_y = generator.standard_normal((2, LANES, dim))
         e_x = generator.normal(0.0, _SPREADS[turn], LANES)
-        probe = Probe(step.kernel, step.settings, 3.0 * scale * x, e_x, slope_x / scale, slope_y / scale, seed + turn)
+        x = twin.points(generator, LANES)
+        probe = Probe(step.kernel, step.settings, x, e_x, slope_x / scale, slope_y / scale, seed + turn)
         for name, residuals, words in _residuals(twin, probe, seed + turn):
             largest = float(residuals.max())
             worst[name] = max(worst.get(name, 0.0), largest)
@@ -189,8 +256,8 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
     """How far the compiled transition is from its formulas; +inf for what is right or wrong only."""
     name = type(probe.kernel).__name__
     x, e_x, slope_x, slope_y = probe.x, probe.e_x, probe.slope_x, probe.slope_y
-    normals, log_u = map(np.array, zip(*(twin.numbers(Stream(seed, c), x.shape[1]) for c in range(LANES)), strict=True))
-    wanted_y = twin.propose(x, slope_x, normals)
+    numbers, log_u = map(np.array, zip(*(twin.numbers(Stream(seed, c), x.shape[1]) for c in range(LANES)), strict=True))
+    wanted_y, _, hastings = twin.attempt(x, slope_x, numbers, lambda _: slope_y)
 
     low = np.full(LANES, -LARGEST)
     is_accepted = probe.accepts(low)
@@ -207,9 +274,10 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
         f"x={x[c].tolist()} it is at {y[c].tolist()} and remembers the energy {probe.memory[0][c]}."
     )
 
-    there, back = twin.log_density(y, x, slope_x), twin.log_density(x, y, slope_y)
-    wanted = e_x - log_u + back - there if twin.is_exact else e_x
-    if twin.is_exact:
+    if twin.has_density:  # of the proposal as it was rounded
+        hastings = twin.log_density(x, y, slope_y) - twin.log_density(y, x, slope_x)
+    wanted = e_x - log_u + hastings if twin.is_tested else e_x
+    if twin.is_tested:
         found = thresholds(probe.accepts, LANES)
         yield "thresholds of acceptance", _numbers(np.abs(found - wanted) / (1.0 + np.abs(wanted))), lambda c: (
             f"{name} goes from x={x[c].tolist()} of energy {e_x[c]} to y={y[c].tolist()} for energies up to "
@@ -217,7 +285,7 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
         )
     around = [wanted + shift * (1.0 + np.abs(wanted)) for shift in _SHIFTS]
     for e_y in around + [np.full(LANES, one) for one in _HOSTILE]:
-        is_wanted = log_u < twin.log_ratio(x, e_x, slope_x, y, e_y, slope_y)
+        is_wanted = log_u < twin.decision(e_x, e_y, slope_y, hastings)
         is_accepted = probe.accepts(e_y)
         yield "decisions", _wrong(is_accepted != is_wanted), lambda c: (
             f"{name} {('rejects', 'accepts')[int(is_accepted[c])]} y={y[c].tolist()} of energy {e_y[c]} from "  # noqa: B023

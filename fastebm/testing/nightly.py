@@ -9,10 +9,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fastebm.energies import Banana, DoubleWell, Energy, Gaussian, GaussianMixture, Ring
-from fastebm.kernels import MALA, Kernel, RandomWalk
+from fastebm.energies import Banana, DoubleWell, Energy, Gaussian, GaussianMixture, Ring, energy
+from fastebm.kernels import HMC, MALA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
 from fastebm.testing.kernels import check_kernel
 from fastebm.testing.ledgers import Ledger
+
+
+@energy(4, values=(-1, 1))
+def SPINS(x):  # type: ignore[no-untyped-def]
+    return 0.4 * (x[0] * x[1] + x[2] * x[3]) - 0.7 * (x[1] * x[2] - x[3] * x[0]) + 0.3 * x[0] - 0.2 * x[3]
+
+
+@energy(3, values=3)
+def LEVELS(x):  # type: ignore[no-untyped-def]
+    return 0.5 * (x[0] - x[1]) ** 2 - 0.4 * x[1] * x[2] + 0.3 * x[2] ** 2 - 0.25 * x[0]
 
 
 def pairs() -> list[tuple[Kernel, Energy]]:
@@ -26,6 +36,18 @@ def pairs() -> list[tuple[Kernel, Energy]]:
         (MALA(0.12), DoubleWell(1, barrier=1.7, tilt=0.3)),
         (MALA([0.7, 0.3]), Gaussian([0.5, -1.0], [[1.5, 0.4], [0.4, 0.6]])),
         (MALA(0.1), Banana()),
+        (RandomWalk(1.9, proposal="uniform"), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (RandomWalk(0.7, proposal="student", df=3), Ring(1.6, 0.4)),
+        (RandomWalk(), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
+        (MALA(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
+        (Barker(0.9), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (Barker([1.1, 0.6]), Banana()),
+        (HMC(0.3, 5), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (HMC([0.5, 0.3], 4), Banana()),
+        (HMC(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
+        (HMC(n_leapfrog=None), Ring(1.6, 0.4)),
+        *((kernel, SPINS) for kernel in (Gibbs(), Gibbs([0, 1, 0, 1]), GibbsWithGradients(), SpinFlip())),
+        *((kernel, LEVELS) for kernel in (Gibbs(), GibbsWithGradients(), SpinFlip())),
     ]
 
 
@@ -38,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     ledger = Ledger(chosen.ledger)
     n_failed = 0
-    for kernel, energy in pairs():
-        report = check_kernel(kernel, energy, delta=chosen.delta, rng=chosen.seed)
+    for kernel, target in pairs():
+        report = check_kernel(kernel, target, delta=chosen.delta, rng=chosen.seed)
         alarms = ledger.add(report)
         n_failed += bool(alarms) or not report.passed
         largest = max(ledger.e_values(report.name).values(), default=1.0)

@@ -15,7 +15,7 @@ from fastebm.testing.invariance import student_p
 from fastebm.testing.reports import NotRun, Report, Statistic, Tier
 from fastebm.testing.transfers import mean_slopes
 from fastebm.testing.twins import twin_of
-from fastebm.training.contrastive import ContrastiveDivergence, PersistentCD
+from fastebm.training.contrastive import ContrastiveDivergence, PersistentCD, kernel_on
 from fastebm.training.objective import Objective
 
 _POWER = 0.999
@@ -93,12 +93,12 @@ def _wanted(
             return [energy.mean_grad_theta(batch) + partition.log_partition_grad(energy)], 0.0
         except ValueError as fault:
             raise NotRun(f"its exact gradient is not to be had: {fault}") from None
-    kernel = objective.kernel
+    kernel = kernel_on(energy, objective.kernel)
     if kernel.step_size is None and isinstance(objective, PersistentCD):
         raise NotRun("its kernel goes on tuning its step size; give it one")
     settings = objective.begin(energy, batch, 0, 1).settings()
     lengths = [objective.k * (t + 1) for t in range(n_steps if isinstance(objective, PersistentCD) else 1)]
-    means, apart = mean_slopes(twin_of(kernel)(settings), energy, batch, lengths)
+    means, apart = mean_slopes(twin_of(kernel)(settings, energy.dim), energy, batch, lengths)
     return [energy.mean_grad_theta(batch) - one.mean(axis=0) for one in means], apart
 
 

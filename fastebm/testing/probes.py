@@ -65,9 +65,10 @@ class Probe:
         dim = self.x.shape[1]
         x, e, g = (tiles.aligned(one) for one in (self.x.T, self.e_x, self.slope_x.T))
         n_accepted, n_faults = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
+        memory = tiles.aligned(np.zeros((self.kernel.n_memory(dim), LANES)))
         self.kernel.advance(
             prescribed_energy.pointer, prescribed_grad.pointer, np.concatenate([e_y, self.slope_y.T.ravel()]),
-            self.settings, tiles.aligned(self.states), x, e, g,
+            self.settings, tiles.aligned(self.states), x, e, g, memory,
             tiles.aligned(np.zeros((self.kernel.n_scratch(dim), LANES))), 1, n_accepted, n_faults,
             tiles.aligned(np.zeros((dim, LANES))),
         )

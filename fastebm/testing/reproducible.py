@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastebm import _checks, _edits, kernels
+from fastebm import _checks, _edits
 from fastebm._checks import FloatArray, RNGLike
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel
+from fastebm.kernels.descriptions import KERNELS
 from fastebm.loading import load
 from fastebm.sampling import Run, sample
 from fastebm.sampling.chains import Chains
@@ -30,16 +31,17 @@ _N_CHAINS = 150  # several tiles
 _N_DRAWS = 12
 _N_WARMUP = 100
 _N_TRANSITIONS, _MANY = 7, 1000
+_TUNED = ("step_size", "scale", "path_length")
 _PATIENCE = 600.0  # seconds for another process, which may have to compile
 
 _OPTIONS: dict[str, Any] = {"n_chains": 40, "n_draws": _N_DRAWS, "n_warmup": _N_WARMUP, "progress": False}
 _SCRIPT = """
 import json, sys, warnings
 import fastebm as eb
-from fastebm import kernels
+from fastebm.kernels.descriptions import rebuild
 warnings.simplefilter("ignore")
-model, result, kind, settings, options = sys.argv[1:]
-kernel = getattr(kernels, kind)(**json.loads(settings))
+model, result, kernel, options = sys.argv[1:]
+kernel = rebuild(json.loads(kernel))
 eb.sample(eb.load(model), kernel, **json.loads(options)).save(result)
 """
 
@@ -118,7 +120,7 @@ def _of_a_kernel(step: KernelStep, X: FloatArray, seed: int) -> list[str]:
 
     stopped = advanced(X, half)
     resumed = step.chains(stopped.positions, seed)
-    _take_streams(resumed, _streams(stopped))
+    resumed.restore(_carried(stopped, resumed))
     resumed.advance(rest, step.settings)
     compare(_state(resumed), wanted, "where chains are begun anew at their positions, on their streams")
 
@@ -127,8 +129,8 @@ def _of_a_kernel(step: KernelStep, X: FloatArray, seed: int) -> list[str]:
     compare(alone, tuple(one[:few] for one in wanted), f"as one of {few} chains than of {n}")
 
     order = np.roll(np.arange(n), 1)[::-1]
-    shuffled = step.chains(X[order], seed)
-    _take_streams(shuffled, _streams(shuffled)[order])
+    shuffled, before = step.chains(X[order], seed), step.chains(X, seed).state()
+    shuffled.restore({name: one[order] if one.ndim else one for name, one in before.items()})
     shuffled.advance(_N_TRANSITIONS, step.settings)
     compare(_state(shuffled), tuple(one[order] for one in wanted), "at other places among the chains")
     return faults
@@ -144,10 +146,10 @@ def _streams(chains: Chains) -> NDArray[np.uint64]:
     return np.array(chains.streams.transpose(0, 2, 1).reshape(-1, 4)[: chains.n])
 
 
-def _take_streams(chains: Chains, words: NDArray[np.uint64]) -> None:
-    every = chains.streams.transpose(0, 2, 1).reshape(-1, 4)
-    every[: chains.n] = words
-    chains.streams[:] = every.reshape(len(chains.x), chains.width, 4).transpose(0, 2, 1)
+def _carried(chains: Chains, fresh: Chains) -> dict[str, NDArray[Any]]:
+    """What chains carry on: streams and memory; energies and slopes are those of fresh ones at the same places."""
+    state = chains.state()
+    return fresh.state() | {name: state[name] for name in ("streams", "memory")}
 
 
 # ---- the whole of sampling ----
@@ -224,7 +226,7 @@ def _draws(step: KernelStep, seed: int) -> Tier:
         (_sampled(step, seed, thin=2), long.draws[:, 1::2], "thin=2"),
         (_sampled(step, seed, n_threads=3), long.draws[:, :_N_DRAWS], "n_threads=3"),
     ):
-        if not (np.array_equal(run.step_size, long.step_size) and np.array_equal(run.scale, long.scale)):
+        if not all(np.array_equal(getattr(run, one), getattr(long, one)) for one in _TUNED):
             faults.append(
                 f"{name} reports step_size={run.step_size} for {what} and {long.step_size} without (seed {seed}); "
                 "freeze what is tuned when warm-up ends."
@@ -232,7 +234,7 @@ def _draws(step: KernelStep, seed: int) -> Tier:
         if not np.array_equal(run.draws, wanted):
             faults.append(f"{name} gives other draws for {what} (seed {seed}).")
     chains = Chains(step.energy, kernel, starts(step.energy, None, _OPTIONS["n_chains"], seed), seed, 1)
-    settings = kernel.settings(long.step_size, long.scale)
+    settings = kernel.settings(*(getattr(long, one) for one in _TUNED))
     if kernel.step_size is None:
         tune(chains, kernel, _N_WARMUP, lambda _: False)
     else:
@@ -263,7 +265,7 @@ def _new_process(step: KernelStep, seed: int) -> Tier:
     """Another process, which rebuilds the energy from its file, makes the same run."""
     kernel, energy = step.kernel, step.energy
     kind = type(kernel).__name__
-    if getattr(kernels, kind, None) is not type(kernel):
+    if KERNELS.get(kind) is not type(kernel):
         raise NotRun(f"{kind} is none of fastebm.kernels, so that a new process does not know it")
     run = _sampled(step, seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -273,8 +275,7 @@ def _new_process(step: KernelStep, seed: int) -> Tier:
             load(model)
         except ValueError:
             raise NotRun(f"{energy.name} holds a function of yours, and files hold no code") from None
-        settings = {key: np.asarray(value).tolist() for key, value in vars(kernel).items()}
-        arguments = [str(model), str(result), kind, json.dumps(settings), json.dumps(_OPTIONS | {"rng": seed})]
+        arguments = [str(model), str(result), json.dumps(kernel.describe()), json.dumps(_OPTIONS | {"rng": seed})]
         paths = [str(_edits.FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         done = subprocess.run(
@@ -292,6 +293,6 @@ def _new_process(step: KernelStep, seed: int) -> Tier:
 def _differences(found: object, run: Run, what: str) -> list[str]:
     if not isinstance(found, Run):
         return [f"{what} is a {type(found).__name__}."]
-    names = ("draws", "energy", "acceptance_rate", "step_size", "scale", "seed")
+    names = ("draws", "energy", "acceptance_rate", *_TUNED, "seed")
     wrong = [name for name in names if not np.array_equal(getattr(found, name), getattr(run, name))]
     return [f"{what} has other bits in {', '.join(wrong)} (seed {run.seed})."] if wrong else []

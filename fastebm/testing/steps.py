@@ -31,10 +31,9 @@ class KernelStep:
     """
 
     def __init__(self, kernel: Kernel, energy: Energy, seed: int, n_threads: int | None = None) -> None:
-        kernel.refuse(energy)
-        self.kernel, self.energy = kernel, energy
+        self.kernel, self.energy = kernel.on(energy), energy
         self.n_threads = tiles.threads(n_threads)
-        self.settings = _settings(kernel, energy, seed)
+        self.settings = _settings(self.kernel, energy, seed)
 
     def chains(self, states: FloatArray, seed: int, n_threads: int | None = None) -> Chains:
         return Chains(self.energy, self.kernel, states, seed, self.n_threads if n_threads is None else n_threads)
@@ -49,8 +48,8 @@ def _settings(kernel: Kernel, energy: Energy, seed: int) -> FloatArray:
     if kernel.step_size is not None:
         return kernel.settings(kernel.step_size, np.ones(energy.dim))
     chains = Chains(energy, kernel, starts(energy, None, _WARMUP_CHAINS, seed), seed, 1)
-    step_size, scale, _ = tune(chains, kernel, _WARMUP, lambda _: False)
-    return kernel.settings(step_size, scale)
+    tuned, _ = tune(chains, kernel, _WARMUP, lambda _: False)
+    return kernel.settings(*tuned)
 
 
 def checked(step: Step) -> Step:

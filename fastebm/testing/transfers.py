@@ -71,6 +71,8 @@ def mean_slopes(
     ------
     NotRun : more than one dimension; no exact law; proposals too short for a lattice.
     """
+    if not twin.has_density:
+        raise NotRun("its kernel's proposals have no density that is known")
     if energy.dim != 1:
         raise NotRun(f"transfer operators are computed in one dimension, and {energy.name} has {energy.dim}")
     try:

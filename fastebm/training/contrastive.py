@@ -1,13 +1,14 @@
 """Contrastive divergence: the model's side of the gradient from a few transitions of Markov chains."""
 
+import math
+
 import numpy as np
 
 from fastebm import _checks, tiles
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
-from fastebm.kernels import Kernel, RandomWalk
+from fastebm.kernels import Kernel, default_kernel
 from fastebm.sampling.chains import Chains
-from fastebm.sampling.warmup import StepSize
 from fastebm.streams import STARTS
 from fastebm.training.objective import Estimator, Objective
 
@@ -35,10 +36,10 @@ class ContrastiveDivergence(Objective):
         self.kernel = _kernel(kernel)
 
     def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
-        return Contrast(energy, data, self.k, self.kernel, None, seed, n_threads)
+        return Contrast(energy, data, self.k, kernel_on(energy, self.kernel), None, seed, n_threads)
 
     def __repr__(self) -> str:
-        return f"ContrastiveDivergence(k={self.k}, kernel={self.kernel!r})"
+        return f"ContrastiveDivergence(k={self.k}{_shown(self.kernel)})"
 
 
 class PersistentCD(Objective):
@@ -64,10 +65,37 @@ class PersistentCD(Objective):
     def begin(self, energy: Energy, data: FloatArray, seed: int, n_threads: int) -> "Contrast":
         rows = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS,)))
         particles = data[rows.integers(len(data), size=self.n_particles)]
-        return Contrast(energy, data, self.k, self.kernel, particles, seed, n_threads)
+        return Contrast(energy, data, self.k, kernel_on(energy, self.kernel), particles, seed, n_threads)
 
     def __repr__(self) -> str:
-        return f"PersistentCD(k={self.k}, n_particles={self.n_particles}, kernel={self.kernel!r})"
+        return f"PersistentCD(k={self.k}, n_particles={self.n_particles}{_shown(self.kernel)})"
+
+
+class StepSize:
+    """Stochastic approximation of the step size that gives the target acceptance rate, for ever.
+
+    log step moves by gain * (rate - target) after each round, with gains that fall as round**-0.6 down to `least_gain`.
+
+    References
+    ----------
+    H. Robbins and S. Monro (1951), doi:10.1214/aoms/1177729586.
+    C. Andrieu and J. Thoms (2008), A tutorial on adaptive MCMC, doi:10.1007/s11222-008-9110-y.
+    """
+
+    def __init__(self, first: float, target: float, least_gain: float) -> None:
+        self.target = target
+        self.least_gain = least_gain
+        self.log_step = math.log(first)
+        self.n_rounds = 1
+
+    def adjust(self, rate: float) -> None:
+        """Learn from the acceptance rate of the last round."""
+        self.log_step += max(5.0 / self.n_rounds**0.6, self.least_gain) * (rate - self.target)
+        self.n_rounds += 1
+
+    @property
+    def current(self) -> float:
+        return math.exp(self.log_step)
 
 
 class Contrast(Estimator):
@@ -91,7 +119,9 @@ class Contrast(Estimator):
         self.center = data.mean(axis=0)
         self.scale = _spread(data)
         _refuse_step_size(kernel.step_size, energy.dim)
-        self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
+        self.step = None
+        if kernel.step_size is None:
+            self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
         self.chains: Chains | None = None
         if particles is not None:
             self.chains = Chains(energy, kernel, particles, seed, n_threads)
@@ -106,7 +136,8 @@ class Contrast(Estimator):
         self.particles = chains.positions
         self.reach = float(np.abs((self.particles - self.center) / self.scale).max())
         self.acceptance_rate = float(chains.acceptance_rate().mean())
-        self.step.adjust(self.acceptance_rate)
+        if self.step is not None:
+            self.step.adjust(self.acceptance_rate)
         self.energy_gap = float(energy.energy(batch).mean() - chains.energies.mean())
         self.energy_spread = float(chains.energies.std())
         self._note_faults(chains)
@@ -120,15 +151,25 @@ class Contrast(Estimator):
 
     def settings(self) -> FloatArray:
         """What the kernel's `advance` takes in the next step."""
-        if self.kernel.step_size is None:
+        if self.step is not None:
             return self.kernel.settings(self.step.current, self.scale)
+        assert self.kernel.step_size is not None
         return self.kernel.settings(self.kernel.step_size, np.ones_like(self.scale))
 
 
-def _kernel(given: Kernel | None) -> Kernel:
-    kernel = RandomWalk() if given is None else given
-    _checks.instance(kernel, Kernel, "kernel", "eb.RandomWalk()")
-    return kernel
+def _kernel(given: Kernel | None) -> Kernel | None:
+    if given is not None:
+        _checks.instance(given, Kernel, "kernel", "eb.RandomWalk()")
+    return given
+
+
+def kernel_on(energy: Energy, kernel: Kernel | None) -> Kernel:
+    """The kernel as it runs on this energy; the default one if None."""
+    return (default_kernel(energy) if kernel is None else kernel).on(energy)
+
+
+def _shown(kernel: Kernel | None) -> str:
+    return "" if kernel is None else f", kernel={kernel!r}"
 
 
 def _refuse_step_size(step_size: float | FloatArray | None, dim: int) -> None:

@@ -3,22 +3,31 @@
 A twin calls nothing of the code that it judges.
 """
 
-from fastebm.kernels import MALA, ULA, Kernel, RandomWalk
+from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
 from fastebm.testing.reports import NotRun
+from fastebm.testing.twins.barker import BarkerTwin
+from fastebm.testing.twins.discrete import GibbsTwin, GibbsWithGradientsTwin, SpinFlipTwin
+from fastebm.testing.twins.hmc import HMCTwin
 from fastebm.testing.twins.mala import MALATwin
 from fastebm.testing.twins.random_walk import RandomWalkTwin
 from fastebm.testing.twins.streams import Stream
 from fastebm.testing.twins.twin import Twin
 from fastebm.testing.twins.ula import ULATwin
 
-__all__ = ["TWINS", "MALATwin", "RandomWalkTwin", "Stream", "Twin", "ULATwin", "twin_of"]
+__all__ = [
+    "TWINS", "BarkerTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin", "RandomWalkTwin",
+    "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
+]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
-TWINS: dict[type[Kernel], type[Twin] | None] = {RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin}
+TWINS: dict[type[Kernel], type[Twin] | None] = {
+    RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin, Barker: BarkerTwin, HMC: HMCTwin,
+    Gibbs: GibbsTwin, GibbsWithGradients: GibbsWithGradientsTwin, SpinFlip: SpinFlipTwin,
+}
 
 
 def twin_of(kernel: Kernel) -> type[Twin]:
-    """The twin of a kernel, to be made from its `settings`.
+    """The twin of a kernel, to be made from its `settings` and the dimension.
 
     Raises
     ------

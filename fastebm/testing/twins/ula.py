@@ -16,11 +16,10 @@ class ULATwin(MALATwin):
     """
 
     is_exact = False
+    is_tested = False
 
-    def log_ratio(
-        self, x: FloatArray, e_x: Energies, slope_x: FloatArray, y: FloatArray, e_y: Energies, slope_y: FloatArray
-    ) -> FloatArray:
+    def decision(self, e_x: Energies, e_y: Energies, slope_y: FloatArray, hastings: FloatArray) -> FloatArray:
         """+inf where y is finite in all respects, -inf elsewhere."""
         is_finite = np.isfinite(e_y) & np.isfinite(slope_y).all(axis=-1)
-        pairs = np.broadcast_shapes(np.shape(e_x), np.shape(x)[:-1], np.shape(y)[:-1], np.shape(is_finite))
-        return np.where(np.broadcast_to(is_finite, pairs), np.inf, -np.inf)
+        shape = np.broadcast_shapes(np.shape(e_x), np.shape(hastings), np.shape(is_finite))
+        return np.where(np.broadcast_to(is_finite, shape), np.inf, -np.inf)

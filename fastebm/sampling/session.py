@@ -1,0 +1,390 @@
+"""One run from its start to its end, in pieces: rounds of warm-up, then draws, with looks and checkpoints between."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastebm import _checks, files
+from fastebm._checks import FloatArray
+from fastebm.energies import Energy
+from fastebm.energies.algebra import Conditioned
+from fastebm.files import FileFormatError, FileWriteError
+from fastebm.kernels import Kernel
+from fastebm.sampling import checkpoints, remarks
+from fastebm.sampling.chains import Chains
+from fastebm.sampling.converged import Converged
+from fastebm.sampling.keeping import MODES, Keeping
+from fastebm.sampling.runs import Run
+from fastebm.sampling.shards import ExecutorFault, Shards
+from fastebm.sampling.starts import Init, Superchains, starts
+from fastebm.sampling.tuning import Tuned, Tuner
+from fastebm.sampling.warmup import run_round
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, apart from energy and kernel.
+
+    Attributes
+    ----------
+    n_groups : superchains, 0 for independent starts.
+    others : as arguments of `sample`; `seed` is what `rng` stands for.
+    """
+
+    n_chains: int
+    n_draws: int
+    n_warmup: int
+    thin: int
+    seed: int
+    clamp: dict[int, float] = field(default_factory=dict)
+    keep: str = "draws"
+    until: Converged | None = None
+    n_groups: int = 0
+    checkpoint: str | None = None
+    every: float = 30.0
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return vars(self) | {
+            "clamp": [[i, value] for i, value in self.clamp.items()],
+            "until": None if self.until is None else self.until.describe(),
+        }
+
+    @classmethod
+    def rebuilt(cls, description: dict[str, Any], checkpoint: str) -> "Plan":
+        """The plan that `describe` described, its checkpoint now being at this path."""
+        until = description["until"]
+        return cls(**(description | {
+            "clamp": {int(i): value for i, value in description["clamp"]},
+            "until": None if until is None else Converged(**until),
+            "checkpoint": checkpoint,
+        }))
+
+
+class Session:
+    """A run under way.
+
+    Parameters
+    ----------
+    energy : of all coordinates.
+    kernel : the rule of transition.
+    plan : what was asked for.
+    n_threads : threads of this process; results do not depend on it.
+    executor : None, or what advances shards of the chains.
+    """
+
+    def __init__(self, energy: Energy, kernel: Kernel, plan: Plan, n_threads: int, executor: Any) -> None:
+        self.energy, self.plan = energy, plan
+        self.n_threads, self.executor = n_threads, executor
+        self.target = energy.conditioned(plan.clamp)
+        self.kernel = kernel = kernel.on(self.target)
+        step_size = kernel.step_size
+        if isinstance(step_size, np.ndarray) and step_size.shape != (self.target.dim,):
+            raise ValueError(f"step_size has shape {step_size.shape}; pass one number or ({self.target.dim},) numbers.")
+        if not kernel.is_exact and self.target.domain is not None:
+            raise ValueError(f"{type(kernel).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
+        self.tuner = None
+        if step_size is None and plan.n_warmup:
+            self.tuner = Tuner(kernel, self.target.dim, plan.n_warmup)
+        self.tuned = None if step_size is None else Tuned(step_size, np.ones(self.target.dim))
+        self.n_warmed = 0
+        self.n_sampled = 0  # transitions after warm-up
+        self.converged: bool | None = None if plan.until is None else False
+        self.timings = {"compilation": 0.0, "warmup": 0.0, "sampling": 0.0}
+        self.is_stopped = False
+        self.is_over = False
+        self.is_mid_round = False
+        self.side = None if plan.checkpoint is None else checkpoints.SideFile(plan.checkpoint)
+        self.faults: list[str] = []
+        self._written = 0.0
+
+    # ---- the beginning ----
+
+    def begin(self, init: Init) -> None:
+        """Compile, place the chains, write the first checkpoint."""
+        began = time.perf_counter()
+        self.keeping = self._keeping(is_new=True)
+        self.chains = self._chains(starts(self.target, self._free(init), self.plan.n_chains, self.plan.seed))
+        if self.kernel.needs_grad:
+            remarks.refuse_no_slope(self.chains)
+        self.timings["compilation"] = time.perf_counter() - began
+        if self.plan.checkpoint is not None:
+            self._write()  # a path that cannot be written is an error now, not after hours
+
+    def restore(self, header: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.keeping = self._keeping(is_new=False)
+        self.chains = self._chains(arrays["x"])
+        self.chains.restore(arrays)
+        self.n_warmed, self.n_sampled = header["n_warmed"], header["n_sampled"]
+        self.timings, self.converged = header["timings"], header["converged"]
+        self.is_over = header["is_over"]
+        if self.tuner is not None and not header["is_tuned"]:
+            self.tuner.restore(arrays)
+        if header["is_tuned"]:
+            step_size = arrays["step_size"]
+            path = float(arrays["path_length"])
+            self.tuned = Tuned(
+                float(step_size) if step_size.ndim == 0 else step_size, arrays["scale"],
+                None if math.isnan(path) else path,
+            )
+        if self.n_warmed == self.plan.n_warmup:
+            self.keeping.begin(self.chains)
+            if self.keeping.moments is not None and "moment_sums" in arrays:
+                self.keeping.moments.restore(arrays)
+        if self.side is not None and self.keeping.energies.shape[1]:
+            self.side.read(header["n_saved"], header["crc"], self.keeping.draws, self.keeping.energies)
+
+    def _keeping(self, *, is_new: bool) -> Keeping:
+        plan = self.plan
+        return Keeping(plan.keep, plan.n_chains, plan.n_draws, self.energy.dim, plan.clamp, is_new=is_new)
+
+    def _chains(self, positions: FloatArray) -> Chains:
+        needed = (self.target.program.grad,) if self.kernel.needs_grad else ()
+        for code in (self.kernel.advance, self.target.program.energy, *needed):
+            code.pointer  # noqa: B018 (compiles, or reads from disk)
+        if self.executor is not None:
+            return Shards(self.target, self.kernel, positions, self.plan.seed, self.executor)
+        return Chains(self.target, self.kernel, positions, self.plan.seed, self.n_threads)
+
+    def _free(self, init: Init) -> Init:
+        """Starts of the coordinates that move, where `init` gives points of all."""
+        if init is None or not self.plan.clamp or not isinstance(init, np.ndarray | list | tuple):
+            return init
+        given = _checks.finite_array(init, "init")
+        if given.ndim == 0 or given.shape[-1] != self.energy.dim:
+            raise ValueError(
+                f"init has shape {given.shape}; pass all {self.energy.dim} coordinates, the clamped ones too."
+            )
+        return np.delete(given, [*self.plan.clamp], axis=-1)
+
+    # ---- the work ----
+
+    def run(self, after_block: Callable[[int], bool]) -> None:
+        """Go on to the end, or until `after_block` asks for a stop."""
+        self._written = time.perf_counter()
+        try:
+            self._warm_up(after_block)
+            if self.n_warmed == self.plan.n_warmup and not self.is_over:
+                self._sample(after_block)
+        except ExecutorFault as fault:
+            if self.n_warmed == self.plan.n_warmup:
+                self.n_sampled = self.chains.n_transitions  # of blocks that came back before
+            if self.n_sampled < self.plan.thin:
+                raise
+            self.is_stopped = True
+            self.faults.append(str(fault))
+        if self.plan.checkpoint is not None and not self.is_mid_round:
+            self._save()
+
+    def _warm_up(self, after_block: Callable[[int], bool]) -> None:
+        began, before = time.perf_counter(), self.timings["warmup"]
+        while self.n_warmed < self.plan.n_warmup and not self.is_stopped:
+            if self.tuner is not None:
+                self.is_stopped = run_round(self.chains, self.tuner, after_block)
+                before_round, self.n_warmed = self.n_warmed, sum(self.tuner.lengths[: self.tuner.place])
+                self.is_mid_round = self.n_warmed == before_round
+                if self.is_mid_round:
+                    return  # what the chains are now belongs to no checkpoint: the round is run again on resuming
+            else:
+                left = self.plan.n_warmup - self.n_warmed
+                self.n_warmed += self.chains.advance(left, self._settings(), after_block=self._stops(after_block))
+            self.timings["warmup"] = before + time.perf_counter() - began
+            self._save_if_due()
+        if self.n_warmed == self.plan.n_warmup and self.n_sampled == 0 and not self.is_over:
+            if self.tuned is None and self.tuner is not None:
+                self.tuned = self.tuner.tuned()
+            self.chains.forget()
+            if self.keeping.moments is None:
+                self.keeping.begin(self.chains)
+
+    def _sample(self, after_block: Callable[[int], bool]) -> None:
+        plan, keeping = self.plan, self.keeping
+        settings = self._settings()
+        while not (self.is_over or self.is_stopped):
+            n_made = self.n_sampled // plan.thin
+            goal = plan.n_draws if plan.until is None else min(plan.n_draws, plan.until.next_look(n_made))
+            began = time.perf_counter()
+            self.n_sampled += self.chains.advance(
+                goal * plan.thin - self.n_sampled, settings, thin=plan.thin, done=self.n_sampled,
+                draws=keeping.draws, energies=keeping.energies, columns=keeping.columns, moments=keeping.moments,
+                after_block=self._stops(after_block),
+            )
+            self.timings["sampling"] += time.perf_counter() - began
+            if self.n_sampled == goal * plan.thin:
+                self.is_over = goal == plan.n_draws
+                if plan.until is not None:
+                    found = plan.until.verdict(*keeping.made(goal, self.chains), plan.n_groups)
+                    self.converged = found.has_converged
+                    self.is_over |= found.has_converged
+            self._save_if_due()
+
+    def _stops(self, after_block: Callable[[int], bool]) -> Callable[[int], bool]:
+        """Also where a checkpoint is due."""
+
+        def stops(n: int) -> bool:
+            if after_block(n):
+                self.is_stopped = True
+            return self.is_stopped or self._is_due()
+
+        return stops
+
+    def _settings(self) -> FloatArray:
+        assert self.tuned is not None
+        return self.kernel.settings(*self.tuned)
+
+    # ---- checkpoints ----
+
+    def _is_due(self) -> bool:
+        return self.plan.checkpoint is not None and time.perf_counter() - self._written >= self.plan.every
+
+    def _save_if_due(self) -> None:
+        if self._is_due():
+            self._save()
+
+    def _save(self) -> None:
+        """Write a checkpoint; where that is impossible now, say so at the end and go on."""
+        try:
+            self._write()
+        except FileWriteError as fault:
+            message = f"{fault} The run went on in memory; its last checkpoint is as it was."
+            if message not in self.faults:
+                self.faults.append(message)
+        self._written = time.perf_counter()
+
+    def _write(self) -> None:
+        plan, chains, side = self.plan, self.chains, self.side
+        assert plan.checkpoint is not None
+        assert side is not None
+        n_made = self.n_sampled // plan.thin
+        if self.keeping.energies.shape[1] and n_made > side.n_draws:
+            side.append(
+                self.keeping.draws[:, side.n_draws : n_made], self.keeping.energies[:, side.n_draws : n_made]
+            )
+        header = {
+            "plan": plan.describe(), "energy": self.energy.describe(), "shapes": self.energy.shapes,
+            "kernel": self.kernel.describe(), "timings": self.timings, "converged": self.converged,
+            "n_warmed": self.n_warmed, "n_sampled": self.n_sampled, "n_saved": side.n_draws, "crc": side.crc,
+            "is_tuned": self.tuned is not None, "is_over": self.is_over,
+        }
+        arrays = {"theta": self.energy.theta, **chains.state(), **self.keeping.state()}
+        if self.tuned is not None:
+            path = self.tuned.path_length
+            arrays |= {
+                "step_size": np.asarray(self.tuned.step_size), "scale": self.tuned.scale,
+                "path_length": np.array(math.nan if path is None else path),
+            }
+        elif self.tuner is not None:
+            arrays |= self.tuner.state()
+        checkpoints.write(plan.checkpoint, header, arrays)
+
+    # ---- the end ----
+
+    def result(self) -> Run:
+        """The draws made so far, and warnings about them."""
+        plan, chains = self.plan, self.chains
+        n_made = self.n_sampled // plan.thin
+        draws, energies = self.keeping.made(n_made, chains)
+        tuned = self.tuned
+        if tuned is None:
+            assert self.tuner is not None
+            tuned = self.tuner.tuned()
+        run = Run(
+            draws=draws,
+            energy=energies,
+            acceptance_rate=chains.acceptance_rate() if self.n_sampled else np.zeros(chains.n),
+            step_size=tuned.step_size,
+            scale=tuned.scale,
+            path_length=tuned.path_length,
+            seed=plan.seed,
+            interrupted=not self.is_over,
+            converged=self.converged,
+            moments=self.keeping.result() if n_made else None,
+            timings=self.timings,
+            settings={
+                **plan.describe(), "energy": self.energy.describe(), "kernel": self.kernel.describe(),
+            },
+        )
+        remarks.remark(run, chains, n_made, plan.n_draws, self.faults)
+        return run
+
+
+def planned(
+    energy: Energy,
+    *,
+    n_chains: int,
+    n_draws: int,
+    n_warmup: int,
+    thin: int,
+    init: Init,
+    seed: int,
+    clamp: Any,
+    keep: Any,
+    until: Converged | None,
+    checkpoint: Any,
+    every: float,
+) -> Plan:
+    """The plan, of arguments that are checked here."""
+    if until is not None:
+        _checks.instance(until, Converged, "until", "eb.Converged(rhat=1.01, ess=400)")
+    kept = str(keep)
+    if until is not None and kept in ("moments", "last"):
+        raise ValueError(f"keep is {keep!r}, but until= looks at draws; pass keep='draws' or a path.")
+    if kept not in MODES:
+        files.writable(kept)
+    if checkpoint is not None:
+        files.writable(checkpoint)
+    return Plan(
+        n_chains=_checks.count(n_chains, "n_chains"),
+        n_draws=_checks.count(n_draws, "n_draws"),
+        n_warmup=_checks.count(n_warmup, "n_warmup", 0),
+        thin=_checks.count(thin, "thin"),
+        seed=seed,
+        clamp=clamped(energy, clamp),
+        keep=kept,
+        until=until,
+        n_groups=init.n_groups if isinstance(init, Superchains) else 0,
+        checkpoint=None if checkpoint is None else str(checkpoint),
+        every=_checks.positive(every, "every"),
+    )
+
+
+def clamped(energy: Energy, clamp: Any) -> dict[int, float]:
+    """The clamped coordinates with their values, of a dict, or of a pair of a mask (dim,) and values (dim,)."""
+    if clamp is None:
+        return {}
+    if isinstance(clamp, dict):
+        conditioned = energy.conditioned(clamp)
+        return dict(conditioned.clamped) if isinstance(conditioned, Conditioned) else {}
+    if isinstance(clamp, tuple) and len(clamp) == 2:
+        mask = np.asarray(clamp[0])
+        if mask.dtype != bool or mask.shape != (energy.dim,):
+            raise ValueError(
+                f"clamp has a mask of dtype {mask.dtype} and shape {mask.shape}; pass ({energy.dim},) truth values."
+            )
+        values = _checks.array(clamp[1], "clamp[1]")
+        if values.shape != (energy.dim,):
+            raise ValueError(f"clamp has values of shape {values.shape}; pass ({energy.dim},) numbers.")
+        return clamped(energy, {int(i): float(values[i]) for i in np.flatnonzero(mask)})
+    raise TypeError(
+        f"clamp is of type {type(clamp).__name__}; pass a dict of coordinates and values, for example {{0: 2.0}}, or a "
+        "pair of a mask and values."
+    )
+
+
+def resumed(path: Any, energy_of: Callable[[dict[str, Any], Any], Energy], kernel_of: Callable[[Any], Kernel],
+            n_threads: int, executor: Any) -> Session:
+    """The session of a checkpoint, where it stopped."""
+    header, arrays = checkpoints.read(path)
+    energy = energy_of(header, arrays["theta"])
+    try:
+        plan = Plan.rebuilt(header["plan"], str(path))
+    except TypeError as fault:
+        raise FileFormatError(f"{path} was written by another version of fastebm; upgrade and try again.") from fault
+    session = Session(energy, kernel_of(header["kernel"]), plan, n_threads, executor)
+    session.restore(header, arrays)
+    return session

@@ -1,0 +1,229 @@
+"""What warm-up learns from all chains together: the step size, the shape of the law, the length of trajectories."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from fastebm._checks import FloatArray
+from fastebm.kernels import HMC, Kernel
+
+_ROUND = 25  # most transitions between two adjustments, unless that were too few rounds
+_LEAST_ROUNDS = 100
+_LOOKS = (3 / 4, 3 / 8, 3 / 16, 3 / 32, 3 / 64)  # of the rounds, when the shape is taken from what was seen
+_PATH_AFTER = 5  # rounds in which the first step size settles
+
+
+class Tuned(NamedTuple):
+    """What is frozen after warm-up.
+
+    Attributes
+    ----------
+    step_size : in coordinates freed of their scale.
+    scale : (dim,) relative widths of the coordinates, or (dim, dim) a lower triangular root of their relative
+        covariance; geometric mean of the diagonal 1.
+    path_length : of trajectories, for kernels that tune it.
+    """
+
+    step_size: float | FloatArray
+    scale: FloatArray
+    path_length: float | None = None
+
+
+class DualAveraging:
+    """The step size that gives the target acceptance rate: Nesterov's dual averaging of log step.
+
+    References
+    ----------
+    Y. Nesterov (2009), Primal-dual subgradient methods for convex problems, doi:10.1007/s10107-007-0149-x.
+    M. D. Hoffman and A. Gelman (2014), The No-U-Turn Sampler, Journal of Machine Learning Research 15, section 3.2.
+    """
+
+    def __init__(self, first: float, target: float) -> None:
+        self.target = target
+        self.restart(first)
+
+    def restart(self, first: float) -> None:
+        """Forget what was learnt, and go on from this step."""
+        self.numbers = np.array([math.log(first), math.log(first), math.log(first), 0.0, 0.0])
+
+    def adjust(self, rate: float) -> None:
+        """Learn from the acceptance rate of the last round."""
+        center, _, mean, error, n = self.numbers
+        n += 1.0
+        error += (self.target - rate - error) / (n + 10.0)
+        log_step = center - math.sqrt(n) / 0.05 * error
+        mean += n**-0.75 * (log_step - mean)
+        self.numbers = np.array([center, log_step, mean, error, n])
+
+    @property
+    def current(self) -> float:
+        return math.exp(min(max(self.numbers[1], -300.0), 300.0))
+
+    @property
+    def settled(self) -> float:
+        return math.exp(min(max(self.numbers[2], -300.0), 300.0))
+
+
+class Shape:
+    """Means, and variances or a covariance, of positions that come round by round."""
+
+    def __init__(self, dim: int, is_dense: bool) -> None:
+        self.is_dense = is_dense
+        self.n = 0
+        self.mean = np.zeros(dim)
+        self.squares = np.zeros((dim, dim) if is_dense else dim)
+
+    def add(self, X: FloatArray) -> None:
+        """Take in positions (n, dim)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = X.mean(axis=0)
+            away, apart = X - mean, mean - self.mean
+            n = self.n + len(X)
+            share = self.n * len(X) / n
+            if self.is_dense:
+                self.squares += away.T @ away + share * np.outer(apart, apart)
+            else:
+                self.squares += (away**2).sum(axis=0) + share * apart**2
+            self.mean += apart * (len(X) / n)
+            self.n = n
+
+    def scale(self) -> FloatArray | None:
+        """Widths or a root of the covariance, drawn towards equal widths where points are few; None if none is seen."""
+        dim = len(self.mean)
+        variances = np.diag(self.squares) if self.is_dense else self.squares
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_width = 0.5 * np.log(variances / max(self.n, 1))
+        if not np.isfinite(log_width).all():
+            return None
+        widths = np.exp(self.n / (self.n + 5.0) * (log_width - log_width.mean()))
+        if not self.is_dense:
+            return np.asarray(widths)
+        deviations = np.sqrt(variances)
+        correlations = self.squares / np.outer(deviations, deviations)
+        trust = self.n / (self.n + 5.0 * dim)
+        root = np.linalg.cholesky(trust * correlations + (1.0 - trust) * np.eye(dim))
+        root *= widths[:, None]
+        return np.asarray(root / math.exp(float(np.log(np.diag(root)).mean())))
+
+
+class Path:
+    """The length of trajectories, by Adam on its logarithm, upwards along ChEES.
+
+    References
+    ----------
+    M. D. Hoffman, A. Radul and P. Sountsov (2021), Proceedings of Machine Learning Research 130.
+    D. P. Kingma and J. Ba (2015), Adam, arXiv:1412.6980.
+    """
+
+    def __init__(self) -> None:
+        self.numbers = np.array([math.nan, math.nan, 0.0, 0.0, 0.0])  # log path, its mean, square, signals: sum, weight
+
+    def begin(self, length: float) -> None:
+        self.numbers[:3] = math.log(length), math.log(length), 0.0
+
+    def adjust(self, memory: FloatArray, place: int) -> None:
+        """Learn from what trajectories told since the last round; memory (n, 3) is HMC's."""
+        log_path, mean, square, slopes, weights = self.numbers
+        now = memory[:, 1].sum(), memory[:, 2].sum()
+        slope, weight = now[0] - slopes, now[1] - weights
+        if weight > 0.0 and math.isfinite(slope) and not math.isnan(log_path):
+            square = 0.9 * square + 0.1 * (slope / weight) ** 2
+            rate = max(0.05, 0.5 / math.sqrt(1.0 + place))
+            if square > 0.0:
+                log_path += rate * min(max(slope / weight / math.sqrt(square), -1.0), 1.0)
+            mean += 0.1 * (log_path - mean)
+        self.numbers = np.array([log_path, mean, square, *now])
+
+    def length(self, *, settled: bool = False) -> float | None:
+        log_path = self.numbers[1 if settled else 0]
+        return None if math.isnan(log_path) else math.exp(log_path)
+
+
+class Tuner:
+    """The warm-up of a kernel that tunes its step, round by round.
+
+    The shape of the law is looked at again each time the number of rounds has doubled: as it comes right, steps grow
+    and the wide directions show how wide they are. The last quarter of the rounds tunes the step for the last shape.
+
+    Parameters
+    ----------
+    kernel : with a step size of None.
+    dim : dimension.
+    n_warmup : transitions, at least 1.
+
+    Attributes
+    ----------
+    lengths : transitions of each round.
+    place : rounds that are over.
+    """
+
+    def __init__(self, kernel: Kernel, dim: int, n_warmup: int) -> None:
+        self.kernel, self.dim = kernel, dim
+        n_rounds = max(n_warmup // _ROUND, min(n_warmup, _LEAST_ROUNDS))
+        self.lengths = [int(n) for n in np.diff(np.linspace(0, n_warmup, n_rounds + 1).astype(int))]
+        self.looks = sorted({int(n_rounds * share) for share in _LOOKS} - {0})
+        self.place = 0
+        self.step = DualAveraging(kernel.first_step_size(dim), kernel.target_acceptance(dim))
+        self.scale = np.ones(dim)
+        self.path = Path() if isinstance(kernel, HMC) and kernel.tunes_path else None
+        self.center = np.zeros(dim)
+        self.shape = Shape(dim, kernel.is_dense(dim))
+
+    @property
+    def is_over(self) -> bool:
+        return self.place == len(self.lengths)
+
+    def settings(self) -> FloatArray:
+        """What `advance` takes in the next round."""
+        if self.path is None or not isinstance(self.kernel, HMC):
+            return self.kernel.settings(self.step.current, self.scale)
+        length = self.path.length()
+        return self.kernel.learning(self.kernel.settings(self.step.current, self.scale, length), self.center)
+
+    def adjust(self, rate: float, positions: FloatArray, memory: FloatArray) -> None:
+        """Learn from a round: its mean acceptance rate, and positions (n, dim) and memory (n, n_memory) after it."""
+        self.place += 1
+        self.step.adjust(rate)
+        if self.path is not None:
+            self.center = positions.mean(axis=0)
+            if self.place == _PATH_AFTER:
+                self.path.begin(float(np.clip(4.0 * self.step.current, 1e-3, 1.0)))
+            self.path.adjust(memory, self.place)
+        last = max((look for look in self.looks if look < self.place), default=0)
+        coming = min((look for look in self.looks if look >= self.place), default=None)
+        if coming is None or self.dim == 1:
+            return
+        if 2 * self.place > last + coming:  # the first half of a window still comes from where chains were
+            self.shape.add(positions)
+        if self.place == coming:
+            found = self.shape.scale()
+            self.scale = np.ones(self.dim) if found is None else found
+            self.step.restart(self.step.current)
+            self.shape = Shape(self.dim, self.shape.is_dense)
+
+    def tuned(self) -> Tuned:
+        """What to freeze."""
+        step = self.step.settled if self.is_over else self.step.current
+        return Tuned(step, self.scale, None if self.path is None else self.path.length(settled=True))
+
+    def state(self) -> dict[str, FloatArray]:
+        """Everything that it has learnt, as arrays."""
+        return {
+            "tuner_place": np.array([self.place, self.shape.n], dtype=float),
+            "tuner_step": self.step.numbers,
+            "tuner_scale": self.scale,
+            "tuner_center": self.center,
+            "tuner_mean": self.shape.mean,
+            "tuner_squares": self.shape.squares,
+            "tuner_path": np.zeros(0) if self.path is None else self.path.numbers,
+        }
+
+    def restore(self, state: dict[str, FloatArray]) -> None:
+        """Go on from what `state` gave."""
+        self.place, self.shape.n = (int(one) for one in state["tuner_place"])
+        self.step.numbers = state["tuner_step"]
+        self.scale, self.center = state["tuner_scale"], state["tuner_center"]
+        self.shape.mean, self.shape.squares = state["tuner_mean"], state["tuner_squares"]
+        if self.path is not None:
+            self.path.numbers = state["tuner_path"]
