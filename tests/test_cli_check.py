@@ -54,7 +54,7 @@ def spins(x, theta):
         total -= theta.coupling * x[i] * x[i + 1]
     return total
 
-two_wells = eb.DoubleWell(1, barrier=14.0, tilt=1.0)
+two_wells = eb.DoubleWell(1, barrier=60.0, tilt=1.0)
 number = 3
 '''
 

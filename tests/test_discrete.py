@@ -149,8 +149,9 @@ class TestWhatIsForContinuousEnergies:
 
     def test_training_by_such_kernels(self):
         data = np.ones((5, 4))
-        for objective in (None, eb.ContrastiveDivergence()):
-            refused(lambda objective=objective: eb.fit(ising, data, objective, n_steps=1), "MaximumLikelihood")
+        for kernel in (eb.RandomWalk(), eb.MALA(0.1)):
+            objective = eb.ContrastiveDivergence(kernel=kernel)
+            refused(lambda objective=objective: eb.fit(ising, data, objective, n_steps=1), "steps off", "eb.Gibbs()")
 
     def test_quadrature_and_tasks(self):
         refused(lambda: eb.exact.grid(ising), "no integral")

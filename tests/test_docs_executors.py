@@ -15,7 +15,7 @@ N_DRAWS = 60
 
 @pytest.fixture(scope="module")
 def wanted():
-    return eb.sample(eb.Rosenbrock(3), eb.HMC(), n_draws=N_DRAWS, rng=0, n_threads=1, progress=False)
+    return eb.sample(eb.Ring(), eb.HMC(), n_draws=N_DRAWS, rng=0, n_threads=1, progress=False)
 
 
 @pytest.mark.parametrize("name", ["processes", "with_loky", "with_dask"])

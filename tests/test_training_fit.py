@@ -133,7 +133,7 @@ class TestHistory:
 
     def test_settings_name_everything_that_was_asked_for(self):
         fit = eb.fit(spring, LINE, eb.PersistentCD(3, 20), optimizer=eb.SGD(0.01), n_steps=2, batch_size=10**6, rng=5)
-        assert fit.settings["objective"] == "PersistentCD(k=3, n_particles=20, kernel=RandomWalk(step_size=None))"
+        assert fit.settings["objective"] == "PersistentCD(k=3, n_particles=20)"
         assert fit.settings["optimizer"] == "SGD(learning_rate=0.01, final_rate=0.01, momentum=0.0)"
         assert (fit.settings["n_steps"], fit.settings["batch_size"], fit.seed) == (2, len(LINE), 5)
         assert fit.particles.shape == (20, 1)

@@ -72,9 +72,9 @@ def test_few_points_in_many_dimensions_give_a_matrix_all_the_same():
     assert np.isfinite(shape.scale()).all()
 
 
-@given(st.integers(1, 5000), st.sampled_from([RandomWalk(), MALA(), HMC(n_leapfrog=None)]))
-def test_rounds_are_the_whole_warm_up(n_warmup, kernel):
-    lengths = Tuner(kernel, 3, n_warmup).lengths
+@given(st.integers(1, 5000), st.integers(1, 200), st.sampled_from([RandomWalk(), MALA(), HMC(n_leapfrog=None)]))
+def test_rounds_are_the_whole_warm_up(n_warmup, n_chains, kernel):
+    lengths = Tuner(kernel, 3, n_warmup, n_chains).lengths
     assert sum(lengths) == n_warmup
     assert min(lengths) >= 1
 
@@ -84,7 +84,7 @@ def test_rounds_are_the_whole_warm_up(n_warmup, kernel):
 def test_a_tuner_goes_on_from_its_state(seed, place, kernel):
     generator = np.random.default_rng(seed)
     rounds = [(generator.random(), generator.standard_normal((8, 2)), generator.random((8, 3))) for _ in range(100)]
-    whole, first, second = (Tuner(kernel, 2, 100) for _ in range(3))
+    whole, first, second = (Tuner(kernel, 2, 100, 64) for _ in range(3))
     for one in rounds:
         whole.adjust(*one)
     for one in rounds[:place]:

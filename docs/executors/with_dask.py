@@ -10,7 +10,7 @@ def main(n_draws: int = 500) -> eb.Run:
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster) as client,  # elsewhere: Client("tcp://the-scheduler:8786")
     ):
-        return eb.sample(eb.Rosenbrock(3), eb.HMC(), n_draws=n_draws, rng=0, executor=client.get_executor())
+        return eb.sample(eb.Ring(), eb.HMC(), n_draws=n_draws, rng=0, executor=client.get_executor())
 
 
 if __name__ == "__main__":

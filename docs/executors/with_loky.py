@@ -6,7 +6,7 @@ import fastebm as eb
 
 
 def main(n_draws: int = 500) -> eb.Run:
-    return eb.sample(eb.Rosenbrock(3), eb.HMC(), n_draws=n_draws, rng=0, executor=get_reusable_executor(max_workers=2))
+    return eb.sample(eb.Ring(), eb.HMC(), n_draws=n_draws, rng=0, executor=get_reusable_executor(max_workers=2))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ class Session:
             raise ValueError(f"{type(kernel).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
         self.tuner = None
         if step_size is None and plan.n_warmup:
-            self.tuner = Tuner(kernel, self.target.dim, plan.n_warmup)
+            self.tuner = Tuner(kernel, self.target.dim, plan.n_warmup, plan.n_chains)
         self.tuned = None if step_size is None else Tuned(step_size, np.ones(self.target.dim))
         self.n_warmed = 0
         self.n_sampled = 0  # transitions after warm-up

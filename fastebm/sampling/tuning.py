@@ -10,8 +10,11 @@ from fastebm.kernels import HMC, Kernel
 
 _ROUND = 25  # most transitions between two adjustments, unless that were too few rounds
 _LEAST_ROUNDS = 100
+_LEAST_SEEN = 32  # transitions of all chains in a round: fewer would be noise
+_FARTHEST = 8.0  # that log step may go from where it began; what asks for more has no scale at all
 _LOOKS = (3 / 4, 3 / 8, 3 / 16, 3 / 32, 3 / 64)  # of the rounds, when the shape is taken from what was seen
-_PATH_AFTER = 5  # rounds in which the first step size settles
+_SHORTER = {1: 1.0 / 4.0, 3: 1.0 / 32.0}  # of every four rounds
+_PATH_AFTER = 6  # rounds in which the first step size settles
 
 
 class Tuned(NamedTuple):
@@ -52,7 +55,7 @@ class DualAveraging:
         center, _, mean, error, n = self.numbers
         n += 1.0
         error += (self.target - rate - error) / (n + 10.0)
-        log_step = center - math.sqrt(n) / 0.05 * error
+        log_step = center - min(max(math.sqrt(n) / 0.05 * error, -_FARTHEST), _FARTHEST)
         mean += n**-0.75 * (log_step - mean)
         self.numbers = np.array([center, log_step, mean, error, n])
 
@@ -143,7 +146,8 @@ class Path:
 class Tuner:
     """The warm-up of a kernel that tunes its step, round by round.
 
-    The shape of the law is looked at again each time the number of rounds has doubled: as it comes right, steps grow
+    Every other round before the last look goes by shorter steps: a chain in a steep tail, where those that suit the
+    bulk are all rejected, slides down by them. The shape of the law is looked at again each time the number of rounds has doubled: as it comes right, steps grow
     and the wide directions show how wide they are. The last quarter of the rounds tunes the step for the last shape.
 
     Parameters
@@ -151,6 +155,7 @@ class Tuner:
     kernel : with a step size of None.
     dim : dimension.
     n_warmup : transitions, at least 1.
+    n_chains : chains that are pooled.
 
     Attributes
     ----------
@@ -158,9 +163,10 @@ class Tuner:
     place : rounds that are over.
     """
 
-    def __init__(self, kernel: Kernel, dim: int, n_warmup: int) -> None:
+    def __init__(self, kernel: Kernel, dim: int, n_warmup: int, n_chains: int) -> None:
         self.kernel, self.dim = kernel, dim
-        n_rounds = max(n_warmup // _ROUND, min(n_warmup, _LEAST_ROUNDS))
+        shortest = -(-_LEAST_SEEN // n_chains)
+        n_rounds = max(1, n_warmup // _ROUND, min(n_warmup // shortest, _LEAST_ROUNDS))
         self.lengths = [int(n) for n in np.diff(np.linspace(0, n_warmup, n_rounds + 1).astype(int))]
         self.looks = sorted({int(n_rounds * share) for share in _LOOKS} - {0})
         self.place = 0
@@ -174,22 +180,32 @@ class Tuner:
     def is_over(self) -> bool:
         return self.place == len(self.lengths)
 
+    @property
+    def shortening(self) -> float:
+        """By how much steps of the coming round are shorter than those that are tuned."""
+        return _SHORTER.get(self.place % 4, 1.0) if self.looks and self.place < self.looks[-1] else 1.0
+
     def settings(self) -> FloatArray:
         """What `advance` takes in the next round."""
+        step = self.shortening * self.step.current
         if self.path is None or not isinstance(self.kernel, HMC):
-            return self.kernel.settings(self.step.current, self.scale)
+            return self.kernel.settings(step, self.scale)
         length = self.path.length()
-        return self.kernel.learning(self.kernel.settings(self.step.current, self.scale, length), self.center)
+        settings = self.kernel.settings(step, self.scale, None if length is None else self.shortening * length)
+        return settings if self.shortening < 1.0 else self.kernel.learning(settings, self.center)
 
     def adjust(self, rate: float, positions: FloatArray, memory: FloatArray) -> None:
         """Learn from a round: its mean acceptance rate, and positions (n, dim) and memory (n, n_memory) after it."""
+        is_shortened = self.shortening < 1.0
         self.place += 1
-        self.step.adjust(rate)
+        if not is_shortened:
+            self.step.adjust(rate)
         if self.path is not None:
             self.center = positions.mean(axis=0)
             if self.place == _PATH_AFTER:
                 self.path.begin(float(np.clip(4.0 * self.step.current, 1e-3, 1.0)))
-            self.path.adjust(memory, self.place)
+            if not is_shortened:
+                self.path.adjust(memory, self.place)
         last = max((look for look in self.looks if look < self.place), default=0)
         coming = min((look for look in self.looks if look >= self.place), default=None)
         if coming is None or self.dim == 1:

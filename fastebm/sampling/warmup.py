@@ -16,7 +16,7 @@ def tune(
     -------
     What is frozen, and whether `after_block` asked for a stop.
     """
-    tuner = Tuner(kernel, chains.dim, n_warmup)
+    tuner = Tuner(kernel, chains.dim, n_warmup, chains.n)
     is_stopped = False
     while not (tuner.is_over or is_stopped):
         is_stopped = run_round(chains, tuner, after_block)
