@@ -186,7 +186,7 @@ class Session:
         while self.n_warmed < self.plan.n_warmup and not self.is_stopped:
             if self.tuner is not None:
                 self.is_stopped = run_round(self.chains, self.tuner, after_block)
-                before_round, self.n_warmed = self.n_warmed, sum(self.tuner.lengths[: self.tuner.place])
+                before_round, self.n_warmed = self.n_warmed, self.tuner.n_done
                 self.is_mid_round = self.n_warmed == before_round
                 if self.is_mid_round:
                     return  # what the chains are now belongs to no checkpoint: the round is run again on resuming

@@ -147,8 +147,9 @@ class Tuner:
     """The warm-up of a kernel that tunes its step, round by round.
 
     Every other round before the last look goes by shorter steps: a chain in a steep tail, where those that suit the
-    bulk are all rejected, slides down by them. The shape of the law is looked at again each time the number of rounds has doubled: as it comes right, steps grow
-    and the wide directions show how wide they are. The last quarter of the rounds tunes the step for the last shape.
+    bulk are all rejected, slides down by them. The shape of the law is looked at again each time the number of rounds
+    has doubled: as it comes right, steps grow and the wide directions show how wide they are. The last quarter of the
+    rounds tunes the step for the last shape.
 
     Parameters
     ----------
@@ -159,16 +160,16 @@ class Tuner:
 
     Attributes
     ----------
-    lengths : transitions of each round.
+    n_rounds : how many there are.
     place : rounds that are over.
     """
 
     def __init__(self, kernel: Kernel, dim: int, n_warmup: int, n_chains: int) -> None:
         self.kernel, self.dim = kernel, dim
         shortest = -(-_LEAST_SEEN // n_chains)
-        n_rounds = max(1, n_warmup // _ROUND, min(n_warmup // shortest, _LEAST_ROUNDS))
-        self.lengths = [int(n) for n in np.diff(np.linspace(0, n_warmup, n_rounds + 1).astype(int))]
-        self.looks = sorted({int(n_rounds * share) for share in _LOOKS} - {0})
+        self.n_warmup = n_warmup
+        self.n_rounds = max(1, n_warmup // _ROUND, min(n_warmup // shortest, _LEAST_ROUNDS))
+        self.looks = sorted({int(self.n_rounds * share) for share in _LOOKS} - {0})
         self.place = 0
         self.step = DualAveraging(kernel.first_step_size(dim), kernel.target_acceptance(dim))
         self.scale = np.ones(dim)
@@ -178,7 +179,17 @@ class Tuner:
 
     @property
     def is_over(self) -> bool:
-        return self.place == len(self.lengths)
+        return self.place == self.n_rounds
+
+    @property
+    def n_done(self) -> int:
+        """Transitions of the rounds that are over."""
+        return self.n_warmup * self.place // self.n_rounds
+
+    @property
+    def length(self) -> int:
+        """Transitions of the coming round."""
+        return self.n_warmup * (self.place + 1) // self.n_rounds - self.n_done
 
     @property
     def shortening(self) -> float:

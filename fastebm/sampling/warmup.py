@@ -25,7 +25,7 @@ def tune(
 
 def run_round(chains: Chains, tuner: Tuner, after_block: Callable[[int], bool]) -> bool:
     """One round, from which the tuner learns if it was whole; whether `after_block` asked for a stop."""
-    length, done = tuner.lengths[tuner.place], 0
+    length, done = tuner.length, 0
     is_stopped = False
 
     def noted(n: int) -> bool:  # a round may be a single block, whose length does not tell that it was the last
