@@ -135,7 +135,7 @@ def test_kernels_that_depend_on_cuts_and_company_are_named(name):
 class Restless(eb.RandomWalk):
     """Goes on tuning: each look at its settings makes them longer."""
 
-    def settings(self, step_size, scale, path_length=None):
+    def settings(self, step_size, scale, path_length=None, betas=None):
         self.looks = getattr(self, "looks", 0) + 1
         return super().settings(step_size, scale) * (1.0 + 1e-9 * self.looks)
 

@@ -79,7 +79,7 @@ def test_rounds_are_the_whole_warm_up(n_warmup, n_chains, kernel):
         assert tuner.n_done == done
         assert tuner.length >= 1
         done += tuner.length
-        tuner.adjust(0.5, np.zeros((n_chains, 3)), np.zeros((n_chains, 3)))
+        tuner.adjust(0.5, np.zeros((n_chains, 3)), np.zeros((n_chains, kernel.n_memory(3))))
     assert done == n_warmup
 
 
@@ -87,7 +87,8 @@ def test_rounds_are_the_whole_warm_up(n_warmup, n_chains, kernel):
 @settings(max_examples=40)
 def test_a_tuner_goes_on_from_its_state(seed, place, kernel):
     generator = np.random.default_rng(seed)
-    rounds = [(generator.random(), generator.standard_normal((8, 2)), generator.random((8, 3))) for _ in range(100)]
+    n = kernel.n_memory(2)
+    rounds = [(generator.random(), generator.standard_normal((8, 2)), generator.random((8, n))) for _ in range(100)]
     whole, first, second = (Tuner(kernel, 2, 100, 64) for _ in range(3))
     for one in rounds:
         whole.adjust(*one)

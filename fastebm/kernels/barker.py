@@ -45,7 +45,8 @@ class Barker(Kernel):
         return 2 * dim + 2
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         return np.ascontiguousarray(step_size * scale)
 

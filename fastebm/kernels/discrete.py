@@ -38,7 +38,8 @@ class DiscreteKernel(Kernel):
         return bound
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """The values."""
         if self.values is None:

@@ -57,10 +57,11 @@ class Gibbs(DiscreteKernel):
         return bound
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """The values, and behind them the colours."""
-        values = super().settings(step_size, scale, path_length)
+        values = super().settings(step_size, scale, path_length, betas)
         return values if self.colours is None else np.concatenate([values, self.colours.astype(float)])
 
     def __repr__(self) -> str:

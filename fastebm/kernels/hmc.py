@@ -60,6 +60,7 @@ class HMC(Kernel):
         if jitter is not None and not 0.0 <= _checks.real(jitter, "jitter") <= 1.0:
             raise ValueError(f"jitter is {jitter}; pass a number from 0 to 1.")
         self.jitter = jitter
+        self.tunes_path = n_leapfrog is None
         self.is_reversible = jitter == 0.0 or self.n_leapfrog == 1  # lengths in turn are each reversible, not together
         self.metric = checked_metric(metric)
 
@@ -74,12 +75,9 @@ class HMC(Kernel):
         """The number of transitions, which decides the jitter; two sums that tell how the path length should change."""
         return 3
 
-    @property
-    def tunes_path(self) -> bool:
-        return self.n_leapfrog is None
-
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """FRONT numbers, a center (dim,), step_size * scale (dim,), and the same row by row where it is a matrix."""
         if self.n_leapfrog is not None:
@@ -93,11 +91,16 @@ class HMC(Kernel):
         return np.concatenate([front, step_size * scale])
 
     def learning(self, settings: FloatArray, center: FloatArray) -> FloatArray:
-        """The settings with which trajectories also tell how their length should change, about a center (dim,)."""
         wanted = settings.copy()
         wanted[2] = 1.0
         wanted[FRONT : FRONT + len(center)] = center
         return wanted
+
+    def first_path(self, step_size: float | FloatArray) -> float:
+        return float(np.clip(_FIRST_STEPS * float(np.mean(step_size)), 1e-3, 1.0))
+
+    def path_signal(self, told: FloatArray) -> tuple[float, float]:
+        return float(told[1]), float(told[2])
 
     def first_step_size(self, dim: int) -> float:
         return float(0.1 * dim ** (-0.25))

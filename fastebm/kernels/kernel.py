@@ -41,6 +41,7 @@ class Kernel(abc.ABC):
         covariance, None the covariance in up to 32 dimensions.
     has_rejections : whether a proposal may be refused; otherwise every transition counts as accepted.
     acceptance_tells : whether a high acceptance rate means that steps are too short.
+    tunes_path : whether the length of trajectories is tuned in warm-up too.
     """
 
     step_size: float | FloatArray | None
@@ -50,6 +51,7 @@ class Kernel(abc.ABC):
     metric: str | None = "diagonal"
     has_rejections = True
     acceptance_tells = True
+    tunes_path = False
 
     def refuse(self, energy: Energy) -> None:
         """Nothing, for an energy whose x this kernel can move."""
@@ -81,7 +83,8 @@ class Kernel(abc.ABC):
 
     @abc.abstractmethod
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """The vector that `advance` takes.
 
@@ -90,15 +93,38 @@ class Kernel(abc.ABC):
         step_size : in coordinates freed of their scale.
         scale : (dim,) widths of the coordinates, or (dim, dim) a lower triangular root of their covariance.
         path_length : of trajectories, as it was tuned; only for kernels that tune it.
+        betas : the ladder of inverse temperatures, as it was tuned; only for kernels that have one.
         """
 
-    def first_step_size(self, dim: int) -> float:
+    def first_step_size(self, dim: int) -> float | FloatArray:
         """Where tuning starts; only of kernels whose step size may be None."""
         raise TypeError(f"{type(self).__name__} has no step size to tune; it takes none, or pass one.")
 
-    def target_acceptance(self, dim: int) -> float:
+    def target_acceptance(self, dim: int) -> float | FloatArray:
         """The acceptance rate that tuning aims at; only of kernels whose step size may be None."""
         raise TypeError(f"{type(self).__name__} has no step size to tune; it takes none, or pass one.")
+
+    def rates(self, accepted: float, told: FloatArray) -> float | FloatArray:
+        """What tuning compares with `target_acceptance` after a round; too large a number lengthens steps, nan nothing.
+
+        Parameters
+        ----------
+        accepted : mean acceptance rate of all chains.
+        told : (n_memory,) by how much a transition changed each row of the memory, on average over chains and round.
+        """
+        return accepted
+
+    def learning(self, settings: FloatArray, center: FloatArray) -> FloatArray:
+        """The settings with which transitions also tell how the path length should change, about a center (dim,)."""
+        return settings
+
+    def first_path(self, step_size: float | FloatArray) -> float:
+        """Where tuning of the path length starts, once steps are about right; only where `tunes_path`."""
+        raise TypeError(f"{type(self).__name__} has no path length.")
+
+    def path_signal(self, told: FloatArray) -> tuple[float, float]:
+        """From how much a round changed each row of the memory: a sum of slopes along the path length, of weights."""
+        raise TypeError(f"{type(self).__name__} has no path length.")
 
     def describe(self) -> dict[str, Any]:
         """The kernel as JSON: its name, and the arguments that it was made of."""

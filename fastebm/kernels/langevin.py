@@ -23,7 +23,8 @@ class Langevin(Kernel):
         return 4 * dim + 2
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """eps and sqrt(2 eps) of each coordinate, one behind the other; eps is a variance and grows as scale**2.
 

@@ -55,7 +55,8 @@ class RandomWalk(Kernel):
         return dim + 2
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """step_size * scale, a matrix row by row; behind it, unless z is normal, df, or 0 for uniform."""
         steps = np.ravel(step_size * scale)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastebm._checks import FloatArray
-from fastebm.kernels import HMC, Kernel
+from fastebm.kernels import Kernel
 
 _ROUND = 25  # most transitions between two adjustments, unless that were too few rounds
 _LEAST_ROUNDS = 100
@@ -22,15 +22,17 @@ class Tuned(NamedTuple):
 
     Attributes
     ----------
-    step_size : in coordinates freed of their scale.
+    step_size : in coordinates freed of their scale; of kernels made of several rules, one of each.
     scale : (dim,) relative widths of the coordinates, or (dim, dim) a lower triangular root of their relative
         covariance; geometric mean of the diagonal 1.
     path_length : of trajectories, for kernels that tune it.
+    betas : the ladder of inverse temperatures, for kernels that have one.
     """
 
     step_size: float | FloatArray
     scale: FloatArray
     path_length: float | None = None
+    betas: FloatArray | None = None
 
 
 class DualAveraging:
@@ -42,30 +44,37 @@ class DualAveraging:
     M. D. Hoffman and A. Gelman (2014), The No-U-Turn Sampler, Journal of Machine Learning Research 15, section 3.2.
     """
 
-    def __init__(self, first: float, target: float) -> None:
+    def __init__(self, first: float | FloatArray, target: float | FloatArray) -> None:
         self.target = target
         self.restart(first)
 
-    def restart(self, first: float) -> None:
+    def restart(self, first: float | FloatArray) -> None:
         """Forget what was learnt, and go on from this step."""
-        self.numbers = np.array([math.log(first), math.log(first), math.log(first), 0.0, 0.0])
+        log_first = np.log(first)
+        self.numbers = np.array([log_first, log_first, log_first, np.zeros_like(log_first), np.zeros_like(log_first)])
 
-    def adjust(self, rate: float) -> None:
-        """Learn from the acceptance rate of the last round."""
-        center, _, mean, error, n = self.numbers
-        n += 1.0
-        error += (self.target - rate - error) / (n + 10.0)
-        log_step = center - min(max(math.sqrt(n) / 0.05 * error, -_FARTHEST), _FARTHEST)
-        mean += n**-0.75 * (log_step - mean)
-        self.numbers = np.array([center, log_step, mean, error, n])
-
-    @property
-    def current(self) -> float:
-        return math.exp(min(max(self.numbers[1], -300.0), 300.0))
+    def adjust(self, rate: float | FloatArray) -> None:
+        """Learn from the acceptance rate of the last round; nan teaches nothing."""
+        center, log_step, mean, error, n = self.numbers
+        is_seen = ~np.isnan(rate)
+        n = n + 1.0
+        error = error + (self.target - np.where(is_seen, rate, self.target) - error) / (n + 10.0)
+        log_step = center - np.clip(np.sqrt(n) / 0.05 * error, -_FARTHEST, _FARTHEST)
+        mean = mean + n**-0.75 * (log_step - mean)
+        self.numbers = np.where(is_seen, np.array([center, log_step, mean, error, n]), self.numbers)
 
     @property
-    def settled(self) -> float:
-        return math.exp(min(max(self.numbers[2], -300.0), 300.0))
+    def current(self) -> float | FloatArray:
+        return _number(np.exp(np.clip(self.numbers[1], -300.0, 300.0)))
+
+    @property
+    def settled(self) -> float | FloatArray:
+        return _number(np.exp(np.clip(self.numbers[2], -300.0, 300.0)))
+
+
+def _number(values: FloatArray) -> float | FloatArray:
+    """A plain number where there is but one without an axis."""
+    return float(values) if np.ndim(values) == 0 else values
 
 
 class Shape:
@@ -120,23 +129,21 @@ class Path:
     """
 
     def __init__(self) -> None:
-        self.numbers = np.array([math.nan, math.nan, 0.0, 0.0, 0.0])  # log path, its mean, square, signals: sum, weight
+        self.numbers = np.array([math.nan, math.nan, 0.0])  # log path, its mean, mean square of signals
 
     def begin(self, length: float) -> None:
-        self.numbers[:3] = math.log(length), math.log(length), 0.0
+        self.numbers[:] = math.log(length), math.log(length), 0.0
 
-    def adjust(self, memory: FloatArray, place: int) -> None:
-        """Learn from what trajectories told since the last round; memory (n, 3) is HMC's."""
-        log_path, mean, square, slopes, weights = self.numbers
-        now = memory[:, 1].sum(), memory[:, 2].sum()
-        slope, weight = now[0] - slopes, now[1] - weights
+    def adjust(self, slope: float, weight: float, place: int) -> None:
+        """Learn from what trajectories told in the last round: a sum of slopes, and of their weights."""
+        log_path, mean, square = self.numbers
         if weight > 0.0 and math.isfinite(slope) and not math.isnan(log_path):
             square = 0.9 * square + 0.1 * (slope / weight) ** 2
             rate = max(0.05, 0.5 / math.sqrt(1.0 + place))
             if square > 0.0:
                 log_path += rate * min(max(slope / weight / math.sqrt(square), -1.0), 1.0)
             mean += 0.1 * (log_path - mean)
-        self.numbers = np.array([log_path, mean, square, *now])
+        self.numbers = np.array([log_path, mean, square])
 
     def length(self, *, settled: bool = False) -> float | None:
         log_path = self.numbers[1 if settled else 0]
@@ -173,7 +180,8 @@ class Tuner:
         self.place = 0
         self.step = DualAveraging(kernel.first_step_size(dim), kernel.target_acceptance(dim))
         self.scale = np.ones(dim)
-        self.path = Path() if isinstance(kernel, HMC) and kernel.tunes_path else None
+        self.path = Path() if kernel.tunes_path else None
+        self.told = np.zeros(kernel.n_memory(dim))
         self.center = np.zeros(dim)
         self.shape = Shape(dim, kernel.is_dense(dim))
 
@@ -199,7 +207,7 @@ class Tuner:
     def settings(self) -> FloatArray:
         """What `advance` takes in the next round."""
         step = self.shortening * self.step.current
-        if self.path is None or not isinstance(self.kernel, HMC):
+        if self.path is None:
             return self.kernel.settings(step, self.scale)
         length = self.path.length()
         settings = self.kernel.settings(step, self.scale, None if length is None else self.shortening * length)
@@ -208,15 +216,18 @@ class Tuner:
     def adjust(self, rate: float, positions: FloatArray, memory: FloatArray) -> None:
         """Learn from a round: its mean acceptance rate, and positions (n, dim) and memory (n, n_memory) after it."""
         is_shortened = self.shortening < 1.0
+        n_transitions = self.length
+        told, self.told = self.told, memory.sum(axis=0)
+        told = self.told - told
         self.place += 1
         if not is_shortened:
-            self.step.adjust(rate)
+            self.step.adjust(self.kernel.rates(rate, told / (len(positions) * n_transitions)))
         if self.path is not None:
             self.center = positions.mean(axis=0)
             if self.place == _PATH_AFTER:
-                self.path.begin(float(np.clip(4.0 * self.step.current, 1e-3, 1.0)))
+                self.path.begin(self.kernel.first_path(self.step.current))
             if not is_shortened:
-                self.path.adjust(memory, self.place)
+                self.path.adjust(*self.kernel.path_signal(told), self.place)
         last = max((look for look in self.looks if look < self.place), default=0)
         coming = min((look for look in self.looks if look >= self.place), default=None)
         if coming is None or self.dim == 1:
@@ -244,6 +255,7 @@ class Tuner:
             "tuner_mean": self.shape.mean,
             "tuner_squares": self.shape.squares,
             "tuner_path": np.zeros(0) if self.path is None else self.path.numbers,
+            "tuner_told": self.told,
         }
 
     def restore(self, state: dict[str, FloatArray]) -> None:
@@ -252,5 +264,6 @@ class Tuner:
         self.step.numbers = state["tuner_step"]
         self.scale, self.center = state["tuner_scale"], state["tuner_center"]
         self.shape.mean, self.shape.squares = state["tuner_mean"], state["tuner_squares"]
+        self.told = state["tuner_told"]
         if self.path is not None:
             self.path.numbers = state["tuner_path"]

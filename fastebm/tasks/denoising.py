@@ -127,7 +127,8 @@ class _Conditional(RandomWalk):
         self.noise = noise
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         moves = np.arange(len(scale)) < len(scale) // 2
         return np.asarray(np.where(moves, step_size * self.noise, 0.0))

@@ -1,6 +1,5 @@
 """Contrastive divergence: the model's side of the gradient from a few transitions of Markov chains."""
 
-import math
 
 import numpy as np
 
@@ -82,20 +81,22 @@ class StepSize:
     C. Andrieu and J. Thoms (2008), A tutorial on adaptive MCMC, doi:10.1007/s11222-008-9110-y.
     """
 
-    def __init__(self, first: float, target: float, least_gain: float) -> None:
+    def __init__(self, first: float | FloatArray, target: float | FloatArray, least_gain: float) -> None:
         self.target = target
         self.least_gain = least_gain
-        self.log_step = math.log(first)
+        self.log_step = np.log(first)
         self.n_rounds = 1
 
-    def adjust(self, rate: float) -> None:
-        """Learn from the acceptance rate of the last round."""
-        self.log_step += max(5.0 / self.n_rounds**0.6, self.least_gain) * (rate - self.target)
+    def adjust(self, rate: float | FloatArray) -> None:
+        """Learn from the acceptance rate of the last round; nan teaches nothing."""
+        gain = max(5.0 / self.n_rounds**0.6, self.least_gain)
+        self.log_step = self.log_step + gain * np.where(np.isnan(rate), 0.0, rate - self.target)
         self.n_rounds += 1
 
     @property
-    def current(self) -> float:
-        return math.exp(self.log_step)
+    def current(self) -> float | FloatArray:
+        found = np.exp(self.log_step)
+        return float(found) if np.ndim(found) == 0 else found
 
 
 class Contrast(Estimator):
@@ -132,12 +133,13 @@ class Contrast(Estimator):
         chains = self.chains
         chains.retarget(energy, batch if self.restarts else None)
         chains.forget()
+        told = chains.memories.mean(axis=0)
         chains.advance(self.k, self.settings())
         self.particles = chains.positions
         self.reach = float(np.abs((self.particles - self.center) / self.scale).max())
         self.acceptance_rate = float(chains.acceptance_rate().mean())
         if self.step is not None:
-            self.step.adjust(self.acceptance_rate)
+            self.step.adjust(self.kernel.rates(self.acceptance_rate, (chains.memories.mean(axis=0) - told) / self.k))
         self.energy_gap = float(energy.energy(batch).mean() - chains.energies.mean())
         self.energy_spread = float(chains.energies.std())
         self._note_faults(chains)
