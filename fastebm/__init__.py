@@ -24,7 +24,18 @@ from fastebm.energies import (
     mixture,
 )
 from fastebm.exact import NotNormalisableError
-from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    ULA,
+    Barker,
+    Cycle,
+    Gibbs,
+    GibbsWithGradients,
+    MixtureOfKernels,
+    RandomWalk,
+    SpinFlip,
+)
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
 from fastebm.partition import log_likelihood, log_partition, log_partition_grad
@@ -45,6 +56,7 @@ __all__ = [
     "Barker",
     "ContrastiveDivergence",
     "Converged",
+    "Cycle",
     "DoubleWell",
     "Energy",
     "EnergyCompileError",
@@ -59,6 +71,7 @@ __all__ = [
     "HybridRosenbrock",
     "LogisticPosterior",
     "MaximumLikelihood",
+    "MixtureOfKernels",
     "Moments",
     "NotNormalisableError",
     "Overdispersed",

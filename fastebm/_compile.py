@@ -28,11 +28,12 @@ import llvmlite
 import numba
 import numpy as np
 from numba import types
-from numba.core import errors
+from numba.core import cgutils, errors
 from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
+from numba.extending import intrinsic
 
 from fastebm import _edits, _faults
 from fastebm._checks import warn
@@ -66,6 +67,25 @@ HVP = types.FunctionType(HVP_SIGNATURE)
 inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
 # of what users write: an index beyond an array's end raises, at no cost where the compiler sees that there is none
 inlined_checking_indices: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, boundscheck=True, **FLAGS)
+
+
+def function_at(kind: Any) -> Any:
+    """The compiled function: an address that `Compiled.address` gave, as a number -> the function there, of this type.
+
+    What a vector of settings can name need not be an argument, and code that calls it is compiled once for all.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def function(_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, face: Any, arguments: Any) -> Any:
+            made = cgutils.create_struct_proxy(kind)(context, builder)
+            number = context.cast(builder, arguments[0], face.args[0], types.intp)
+            made.jit_addr = builder.inttoptr(number, cgutils.voidptr_t)
+            return made._getvalue()
+
+        return kind(address), generate
+
+    return function
 
 
 def processor_has(feature: str) -> bool:
@@ -159,6 +179,12 @@ class Compiled:
             raise
         except Exception as fault:  # Numba has errors of many kinds, and not all of them are its own
             raise _faults.explain(fault, self.source, self.name) from None
+
+    @property
+    def address(self) -> float:
+        """Where the machine code is in this process, exact below 2**53; for `function_at`."""
+        compiled = self.pointer.get_compile_result(self.signature)
+        return float(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
     def _built_somehow(self, source: Callable[..., Any]) -> Any:
         """By the first way that works; with a warning if that is not the fastest."""

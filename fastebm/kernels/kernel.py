@@ -9,7 +9,7 @@ from numba import types
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, inlined
+from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, function_at, inlined
 from fastebm.energies import Energy, refuse_discrete
 from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
 from fastebm.tiles import LANES
@@ -26,6 +26,7 @@ ADVANCE_SIGNATURE = types.void(
     ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, TILE, TILE, types.int64, COUNTS, COUNTS, TILE
 )
 ADVANCE = types.FunctionType(ADVANCE_SIGNATURE)
+advance_at = function_at(ADVANCE)
 
 
 class Kernel(abc.ABC):
@@ -42,6 +43,9 @@ class Kernel(abc.ABC):
     has_rejections : whether a proposal may be refused; otherwise every transition counts as accepted.
     acceptance_tells : whether a high acceptance rate means that steps are too short.
     tunes_path : whether the length of trajectories is tuned in warm-up too.
+    tempers : whether `advance` works on beta E for more than one beta; see `target`.
+    betas : inverse temperatures between which copies of a chain are exchanged, rising to 1; None for other kernels.
+    tunes_ladder : whether these are tuned in warm-up.
     """
 
     step_size: float | FloatArray | None
@@ -52,6 +56,9 @@ class Kernel(abc.ABC):
     has_rejections = True
     acceptance_tells = True
     tunes_path = False
+    tempers = False
+    betas: FloatArray | None = None
+    tunes_ladder = False
 
     def refuse(self, energy: Energy) -> None:
         """Nothing, for an energy whose x this kernel can move."""
@@ -62,7 +69,19 @@ class Kernel(abc.ABC):
     def on(self, energy: Energy) -> "Kernel":
         """The kernel as it runs on this energy, whose x it must be able to move."""
         self.refuse(energy)
+        if isinstance(self.step_size, np.ndarray) and self.step_size.shape != (energy.dim,):
+            raise ValueError(
+                f"step_size has shape {self.step_size.shape}; pass one number or ({energy.dim},) numbers."
+            )
         return self
+
+    def over(self, n_transitions: int) -> "Kernel":
+        """The kernel for a run of so many transitions after warm-up."""
+        return self
+
+    def target(self, energy: Energy) -> Energy:
+        """What `advance` is given for this energy: itself, or beta E with beta = 1, the last number of its `packed`."""
+        return energy
 
     @property
     @abc.abstractmethod
@@ -96,6 +115,10 @@ class Kernel(abc.ABC):
         betas : the ladder of inverse temperatures, as it was tuned; only for kernels that have one.
         """
 
+    def linked(self, settings: FloatArray) -> FloatArray:
+        """The settings as `advance` takes them in this process: with addresses of compiled code that it calls."""
+        return settings
+
     def first_step_size(self, dim: int) -> float | FloatArray:
         """Where tuning starts; only of kernels whose step size may be None."""
         raise TypeError(f"{type(self).__name__} has no step size to tune; it takes none, or pass one.")
@@ -125,6 +148,20 @@ class Kernel(abc.ABC):
     def path_signal(self, told: FloatArray) -> tuple[float, float]:
         """From how much a round changed each row of the memory: a sum of slopes along the path length, of weights."""
         raise TypeError(f"{type(self).__name__} has no path length.")
+
+    def swap_signal(self, told: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """From how much a round changed each row of the memory: exchanges accepted between betas, and tried."""
+        raise TypeError(f"{type(self).__name__} has no ladder.")
+
+    def settle(self, memory: FloatArray) -> None:
+        """Forget in place what the memory (n_tiles, n_memory, width) counts: warm-up is over."""
+
+    def retargeted(self, memory: FloatArray) -> None:
+        """Mark in place what the memory (n_tiles, n_memory, width) knows of energies as that of another energy."""
+
+    def report(self, energy: Energy, memories: FloatArray) -> dict[str, FloatArray]:
+        """What a run should tell of this kernel besides, from its memories (n_chains, n_memory) at the end."""
+        return {}
 
     def describe(self) -> dict[str, Any]:
         """The kernel as JSON: its name, and the arguments that it was made of."""

@@ -3,6 +3,7 @@
 from numpy.typing import ArrayLike
 
 from fastebm._compile import Compiled, compiled
+from fastebm.energies import Energy
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, move, note
 from fastebm.kernels.langevin import Langevin, propose
 from fastebm.lanes.lane import load, load_row
@@ -33,6 +34,11 @@ class ULA(Langevin):
         if step_size is None:
             raise TypeError("step_size is None; pass a number above 0, or use eb.MALA(), which tunes its own.")
         super().__init__(step_size)
+
+    def refuse(self, energy: Energy) -> None:
+        super().refuse(energy)
+        if energy.domain is not None:
+            raise ValueError(f"ULA cannot stay inside the walls of {energy.name}; use eb.MALA().")
 
     @property
     def advance(self) -> Compiled:

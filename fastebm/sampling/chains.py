@@ -68,12 +68,14 @@ class Chains:
         if positions is not None:
             self.x = tiles.pack(positions, n_tiles, self.width)
         self.energy = energy
-        self.packed = energy.packed
+        target = self.kernel.target(energy)
+        self.program, self.packed = target.program, target.packed
+        self.kernel.retargeted(self.memory)
         everywhere = tiles.unpack(self.x, n_tiles * self.width)
         if self.kernel.needs_grad:
-            energies, slopes = programs.energies_and_grads(energy.program, self.packed, everywhere)
+            energies, slopes = programs.energies_and_grads(self.program, self.packed, everywhere)
         else:
-            energies, slopes = programs.energies(energy.program, self.packed, everywhere), everywhere[:, :0]
+            energies, slopes = programs.energies(self.program, self.packed, everywhere), everywhere[:, :0]
         self.e = tiles.aligned(energies.reshape(n_tiles, self.width))
         self.g = tiles.pack(slopes, n_tiles, self.width)
 
@@ -122,6 +124,11 @@ class Chains:
         self.n_faults[:] = 0
         self.n_transitions = 0
 
+    def settle(self) -> None:
+        """Start counting anew, in the memory of the kernel too: warm-up is over."""
+        self.forget()
+        self.kernel.settle(self.memory)
+
     def acceptance_rate(self) -> FloatArray:
         """Accepted share of the transitions of each chain since `forget`, (n,)."""
         return np.asarray(self.counts()[0] / max(1, self.n_transitions))
@@ -162,7 +169,8 @@ class Chains:
         keep_e = energies if energies is not None else np.empty((self.n, 0))
         places = np.arange(self.dim) if columns is None else np.ascontiguousarray(columns, dtype=np.int64)
         n_scratch = self.kernel.n_scratch(self.dim)
-        program = self.energy.program
+        settings = self.kernel.linked(settings)
+        program = self.program
         advance, energy = self.kernel.advance.pointer, program.energy.pointer
         grad = (program.grad if self.kernel.needs_grad else _no_grad).pointer
         parts = tiles.ranges(len(self.x), self.n_threads)

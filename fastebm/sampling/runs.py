@@ -30,6 +30,8 @@ class Run:
     timings : seconds of "compilation", "warmup" and "sampling".
     settings : what else was asked for, and descriptions of energy and kernel.
     path_length : of trajectories, where the kernel tuned it.
+    betas : the ladder of inverse temperatures, where the kernel has one.
+    report : what else the kernel tells, by name; see there.
     converged : whether `until` was met; None where nothing was asked.
     moments : of all draws, where keep="moments"; `draws` then holds the last one.
     """
@@ -44,6 +46,8 @@ class Run:
     timings: dict[str, float]
     settings: dict[str, Any] = field(repr=False)
     path_length: float | None = None
+    betas: FloatArray | None = None
+    report: dict[str, FloatArray] = field(default_factory=dict, repr=False)
     converged: bool | None = None
     moments: Moments | None = None
 
@@ -104,6 +108,9 @@ class Run:
             "step_size": np.asarray(self.step_size),
             "scale": self.scale,
         }
+        if self.betas is not None:
+            arrays["betas"] = self.betas
+        arrays |= {f"report.{name}": one for name, one in self.report.items()}
         if self.moments is not None:
             arrays |= {f"moments.{name}": np.asarray(one) for name, one in vars(self.moments).items()}
         files.write(path, "run", {name: getattr(self, name) for name in plain}, arrays)
@@ -112,13 +119,14 @@ class Run:
     def restore(cls, header: dict[str, Any], arrays: dict[str, Any]) -> "Run":
         """The run that `save` wrote."""
         step_size = arrays.pop("step_size")
-        kept = {name: arrays.pop(name) for name in [*arrays] if name.startswith("moments.")}
-        moments = {name.removeprefix("moments."): one for name, one in kept.items()}
+        moments, report = ({
+            name.removeprefix(f"{kind}."): arrays.pop(name) for name in [*arrays] if name.startswith(f"{kind}.")
+        } for kind in ("moments", "report"))
         if moments:
             moments["n_draws"] = int(moments["n_draws"])
         return cls(
             **arrays, **header, step_size=float(step_size) if step_size.ndim == 0 else step_size,
-            moments=Moments(**moments) if moments else None,
+            moments=Moments(**moments) if moments else None, report=report,
         )
 
     def __repr__(self) -> str:

@@ -81,16 +81,12 @@ class Session:
         self.energy, self.plan = energy, plan
         self.n_threads, self.executor = n_threads, executor
         self.target = energy.conditioned(plan.clamp)
-        self.kernel = kernel = kernel.on(self.target)
+        self.kernel = kernel = kernel.on(self.target).over(plan.n_draws * plan.thin)
         step_size = kernel.step_size
-        if isinstance(step_size, np.ndarray) and step_size.shape != (self.target.dim,):
-            raise ValueError(f"step_size has shape {step_size.shape}; pass one number or ({self.target.dim},) numbers.")
-        if not kernel.is_exact and self.target.domain is not None:
-            raise ValueError(f"{type(kernel).__name__} cannot stay inside the walls of {energy.name}; use eb.MALA().")
         self.tuner = None
         if step_size is None and plan.n_warmup:
             self.tuner = Tuner(kernel, self.target.dim, plan.n_warmup, plan.n_chains)
-        self.tuned = None if step_size is None else Tuned(step_size, np.ones(self.target.dim))
+        self.tuned = None if step_size is None else Tuned(step_size, np.ones(self.target.dim), betas=kernel.betas)
         self.n_warmed = 0
         self.n_sampled = 0  # transitions after warm-up
         self.converged: bool | None = None if plan.until is None else False
@@ -130,7 +126,7 @@ class Session:
             path = float(arrays["path_length"])
             self.tuned = Tuned(
                 float(step_size) if step_size.ndim == 0 else step_size, arrays["scale"],
-                None if math.isnan(path) else path,
+                None if math.isnan(path) else path, arrays.get("betas"),
             )
         if self.n_warmed == self.plan.n_warmup:
             self.keeping.begin(self.chains)
@@ -144,8 +140,9 @@ class Session:
         return Keeping(plan.keep, plan.n_chains, plan.n_draws, self.energy.dim, plan.clamp, is_new=is_new)
 
     def _chains(self, positions: FloatArray) -> Chains:
-        needed = (self.target.program.grad,) if self.kernel.needs_grad else ()
-        for code in (self.kernel.advance, self.target.program.energy, *needed):
+        program = self.kernel.target(self.target).program
+        needed = (program.grad,) if self.kernel.needs_grad else ()
+        for code in (self.kernel.advance, program.energy, *needed):
             code.pointer  # noqa: B018 (compiles, or reads from disk)
         if self.executor is not None:
             return Shards(self.target, self.kernel, positions, self.plan.seed, self.executor)
@@ -198,7 +195,7 @@ class Session:
         if self.n_warmed == self.plan.n_warmup and self.n_sampled == 0 and not self.is_over:
             if self.tuned is None and self.tuner is not None:
                 self.tuned = self.tuner.tuned()
-            self.chains.forget()
+            self.chains.settle()
             if self.keeping.moments is None:
                 self.keeping.begin(self.chains)
 
@@ -278,6 +275,8 @@ class Session:
                 "step_size": np.asarray(self.tuned.step_size), "scale": self.tuned.scale,
                 "path_length": np.array(math.nan if path is None else path),
             }
+            if self.tuned.betas is not None:
+                arrays["betas"] = self.tuned.betas
         elif self.tuner is not None:
             arrays |= self.tuner.state()
         checkpoints.write(plan.checkpoint, header, arrays)
@@ -300,6 +299,8 @@ class Session:
             step_size=tuned.step_size,
             scale=tuned.scale,
             path_length=tuned.path_length,
+            betas=tuned.betas,
+            report=self.kernel.report(self.target, chains.memories),
             seed=plan.seed,
             interrupted=not self.is_over,
             converged=self.converged,

@@ -119,7 +119,6 @@ class Contrast(Estimator):
         self.n_threads = n_threads
         self.center = data.mean(axis=0)
         self.scale = _spread(data)
-        _refuse_step_size(kernel.step_size, energy.dim)
         self.step = None
         if kernel.step_size is None:
             self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
@@ -172,11 +171,6 @@ def kernel_on(energy: Energy, kernel: Kernel | None) -> Kernel:
 
 def _shown(kernel: Kernel | None) -> str:
     return "" if kernel is None else f", kernel={kernel!r}"
-
-
-def _refuse_step_size(step_size: float | FloatArray | None, dim: int) -> None:
-    if isinstance(step_size, np.ndarray) and step_size.shape != (dim,):
-        raise ValueError(f"step_size has shape {step_size.shape}; pass one number or ({dim},) numbers.")
 
 
 def _spread(data: FloatArray) -> FloatArray:
