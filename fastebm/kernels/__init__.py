@@ -1,5 +1,6 @@
 """Transition kernels: one file each, every one a class with its settings and a compiled `advance` for one tile."""
 
+from fastebm.kernels.annealing import Annealing
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.cycle import Cycle
 from fastebm.kernels.defaults import default_kernel
@@ -9,11 +10,12 @@ from fastebm.kernels.hmc import HMC
 from fastebm.kernels.kernel import Kernel
 from fastebm.kernels.mala import MALA
 from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
+from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 __all__ = [
-    "HMC", "MALA", "ULA", "Barker", "Cycle", "Gibbs", "GibbsWithGradients", "Kernel", "MixtureOfKernels", "RandomWalk",
-    "SpinFlip", "default_kernel",
+    "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "Gibbs", "GibbsWithGradients", "Kernel", "MixtureOfKernels",
+    "ParallelTempering", "RandomWalk", "SpinFlip", "default_kernel",
 ]

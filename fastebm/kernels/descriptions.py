@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastebm.kernels.annealing import Annealing
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.cycle import Cycle
 from fastebm.kernels.gibbs import Gibbs
@@ -10,13 +11,15 @@ from fastebm.kernels.hmc import HMC
 from fastebm.kernels.kernel import Kernel
 from fastebm.kernels.mala import MALA
 from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
+from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
     kind.__name__: kind for kind in (
-        HMC, MALA, ULA, Barker, Cycle, Gibbs, GibbsWithGradients, MixtureOfKernels, RandomWalk, SpinFlip,
+        HMC, MALA, ULA, Annealing, Barker, Cycle, Gibbs, GibbsWithGradients, MixtureOfKernels, ParallelTempering,
+        RandomWalk, SpinFlip,
     )
 }
 

@@ -153,6 +153,10 @@ class Kernel(abc.ABC):
         """From how much a round changed each row of the memory: exchanges accepted between betas, and tried."""
         raise TypeError(f"{type(self).__name__} has no ladder.")
 
+    def place(self, memory: FloatArray, copies: FloatArray) -> None:
+        """Put points (n_betas - 1, n_tiles, dim, width) into the memory, in place: where hotter copies begin."""
+        raise TypeError(f"{type(self).__name__} has no copies of its chains.")
+
     def settle(self, memory: FloatArray) -> None:
         """Forget in place what the memory (n_tiles, n_memory, width) counts: warm-up is over."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.kernels import Kernel
+from fastebm.sampling.ladders import Ladder
 
 _ROUND = 25  # most transitions between two adjustments, unless that were too few rounds
 _LEAST_ROUNDS = 100
@@ -181,6 +182,7 @@ class Tuner:
         self.step = DualAveraging(kernel.first_step_size(dim), kernel.target_acceptance(dim))
         self.scale = np.ones(dim)
         self.path = Path() if kernel.tunes_path else None
+        self.ladder = None if not kernel.tunes_ladder or kernel.betas is None else Ladder(kernel.betas)
         self.told = np.zeros(kernel.n_memory(dim))
         self.center = np.zeros(dim)
         self.shape = Shape(dim, kernel.is_dense(dim))
@@ -208,10 +210,15 @@ class Tuner:
         """What `advance` takes in the next round."""
         step = self.shortening * self.step.current
         if self.path is None:
-            return self.kernel.settings(step, self.scale)
+            return self.kernel.settings(step, self.scale, None, self.betas)
         length = self.path.length()
         settings = self.kernel.settings(step, self.scale, None if length is None else self.shortening * length)
         return settings if self.shortening < 1.0 else self.kernel.learning(settings, self.center)
+
+    @property
+    def betas(self) -> FloatArray | None:
+        """The ladder as it is now."""
+        return self.kernel.betas if self.ladder is None else self.ladder.betas.copy()
 
     def adjust(self, rate: float, positions: FloatArray, memory: FloatArray) -> None:
         """Learn from a round: its mean acceptance rate, and positions (n, dim) and memory (n, n_memory) after it."""
@@ -228,10 +235,20 @@ class Tuner:
                 self.path.begin(self.kernel.first_path(self.step.current))
             if not is_shortened:
                 self.path.adjust(*self.kernel.path_signal(told), self.place)
-        last = max((look for look in self.looks if look < self.place), default=0)
         coming = min((look for look in self.looks if look >= self.place), default=None)
-        if coming is None or self.dim == 1:
+        if coming is None:
             return
+        if self.ladder is not None:
+            self.ladder.add(*self.kernel.swap_signal(told))
+            if self.place == coming:
+                self.ladder.move()
+                self.step.restart(self.step.current)
+        if self.dim > 1:
+            self._look(positions, coming)
+
+    def _look(self, positions: FloatArray, coming: int) -> None:
+        """Take in positions for the shape of the law; where a look is due, go on with it."""
+        last = max((look for look in self.looks if look < self.place), default=0)
         if 2 * self.place > last + coming:  # the first half of a window still comes from where chains were
             self.shape.add(positions)
         if self.place == coming:
@@ -243,7 +260,7 @@ class Tuner:
     def tuned(self) -> Tuned:
         """What to freeze."""
         step = self.step.settled if self.is_over else self.step.current
-        return Tuned(step, self.scale, None if self.path is None else self.path.length(settled=True))
+        return Tuned(step, self.scale, None if self.path is None else self.path.length(settled=True), self.betas)
 
     def state(self) -> dict[str, FloatArray]:
         """Everything that it has learnt, as arrays."""
@@ -256,6 +273,8 @@ class Tuner:
             "tuner_squares": self.shape.squares,
             "tuner_path": np.zeros(0) if self.path is None else self.path.numbers,
             "tuner_told": self.told,
+            "tuner_betas": np.zeros(0) if self.ladder is None else self.ladder.betas,
+            "tuner_swaps": np.zeros(0) if self.ladder is None else self.ladder.counts,
         }
 
     def restore(self, state: dict[str, FloatArray]) -> None:
@@ -267,3 +286,5 @@ class Tuner:
         self.told = state["tuner_told"]
         if self.path is not None:
             self.path.numbers = state["tuner_path"]
+        if self.ladder is not None:
+            self.ladder.betas, self.ladder.counts = state["tuner_betas"], state["tuner_swaps"]

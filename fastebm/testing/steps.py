@@ -7,10 +7,13 @@ import numpy as np
 from fastebm import tiles
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
+from fastebm.energies.algebra import Tempered
 from fastebm.kernels import Kernel
 from fastebm.sampling.chains import Chains
 from fastebm.sampling.starts import starts
+from fastebm.sampling.tuning import Tuned
 from fastebm.sampling.warmup import tune
+from fastebm.testing.laws import law_of
 
 Step = Callable[[FloatArray, int, int], FloatArray]
 
@@ -25,31 +28,40 @@ class StepFault(Exception):
 class KernelStep:
     """A kernel of this library as a step: chains begin anew at the states, chain c on the stream of (seed, c).
 
+    The copies of a tempered chain begin in the exact laws of their temperatures: only then does the chain keep its own.
+
     Attributes
     ----------
     settings : what `advance` takes. A step size of None has been tuned in a warm-up and is frozen.
+    hotter : the energies of the copies.
     """
 
     def __init__(self, kernel: Kernel, energy: Energy, seed: int, n_threads: int | None = None) -> None:
         self.kernel, self.energy = kernel.on(energy), energy
         self.n_threads = tiles.threads(n_threads)
-        self.settings = _settings(self.kernel, energy, seed)
+        tuned = _tuned(self.kernel, energy, seed)
+        self.settings = self.kernel.settings(*tuned)
+        self.hotter = [Tempered(energy, float(beta)) for beta in ([] if tuned.betas is None else tuned.betas[:-1])]
 
     def chains(self, states: FloatArray, seed: int, n_threads: int | None = None) -> Chains:
         return Chains(self.energy, self.kernel, states, seed, self.n_threads if n_threads is None else n_threads)
 
     def __call__(self, states: FloatArray, k: int, seed: int) -> FloatArray:
         chains = self.chains(states, seed)
+        if self.hotter:
+            seeds = np.random.SeedSequence(seed).generate_state(len(self.hotter))
+            exact = [law_of(one).draws(len(states), int(word)) for one, word in zip(self.hotter, seeds, strict=True)]
+            shape = len(chains.x), chains.width
+            self.kernel.place(chains.memory, np.array([tiles.pack(points, *shape) for points in exact]))
         chains.advance(k, self.settings)
         return chains.positions
 
 
-def _settings(kernel: Kernel, energy: Energy, seed: int) -> FloatArray:
-    if kernel.step_size is not None:
-        return kernel.settings(kernel.step_size, np.ones(energy.dim))
+def _tuned(kernel: Kernel, energy: Energy, seed: int) -> Tuned:
+    if kernel.step_size is not None and not kernel.tunes_ladder:
+        return Tuned(kernel.step_size, np.ones(energy.dim), betas=kernel.betas)
     chains = Chains(energy, kernel, starts(energy, None, _WARMUP_CHAINS, seed), seed, 1)
-    tuned, _ = tune(chains, kernel, _WARMUP, lambda _: False)
-    return kernel.settings(*tuned)
+    return tune(chains, kernel, _WARMUP, lambda _: False)[0]
 
 
 def checked(step: Step) -> Step:
