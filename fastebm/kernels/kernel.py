@@ -157,10 +157,10 @@ class Kernel(abc.ABC):
         """Put points (n_betas - 1, n_tiles, dim, width) into the memory, in place: where hotter copies begin."""
         raise TypeError(f"{type(self).__name__} has no copies of its chains.")
 
-    def settle(self, memory: FloatArray) -> None:
+    def settle(self, memory: FloatArray) -> None:  # noqa: B027 (most kernels count nothing)
         """Forget in place what the memory (n_tiles, n_memory, width) counts: warm-up is over."""
 
-    def retargeted(self, memory: FloatArray) -> None:
+    def retargeted(self, memory: FloatArray) -> None:  # noqa: B027 (most kernels keep no energies)
         """Mark in place what the memory (n_tiles, n_memory, width) knows of energies as that of another energy."""
 
     def report(self, energy: Energy, memories: FloatArray) -> dict[str, FloatArray]:

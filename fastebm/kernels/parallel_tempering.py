@@ -10,7 +10,7 @@ from fastebm.energies import Energy
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, advance_at
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.tempered import TemperedKernel, checked_betas, evaluate
-from fastebm.lanes.lane import count, load, load_row, store, store_row
+from fastebm.lanes.lane import load, load_row, store, store_row
 from fastebm.streams import lane_exponentials, load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -36,7 +36,7 @@ class ParallelTempering(TemperedKernel):
         neighbours exchange equally often.
     betas : a ladder that is final: at least two numbers that rise to 1.
 
-    Of a run, `betas` is the ladder, `step_size` (n_rungs,), `acceptance_rate` that of the coldest rung, and `report` has
+    Of a run, `betas` is the ladder, `step_size` (n_rungs,), and `acceptance_rate` that of the coldest rung; `report` has
     "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,), how often
     a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
 
@@ -191,8 +191,8 @@ def advance(  # type: ignore[no-untyped-def]
                 )
             else:
                 part(
-                    energy, grad, numbers, mine, streams, x, e, g, memory[row_own : row_own + n_own], scratch, 1, counts,
-                    n_faults, fault_x,
+                    energy, grad, numbers, mine, streams, x, e, g, memory[row_own : row_own + n_own], scratch, 1,
+                    counts, n_faults, fault_x,
                 )
                 for c in range(width):
                     n_accepted[c] += counts[c]

@@ -1,6 +1,7 @@
 """What kernels made of other kernels share: one transition of each, in turn or by lot, and what each has to be told."""
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -158,7 +159,7 @@ class SeveralRules(Kernel):
         if self.dim is None:
             raise TypeError(f"{type(self).__name__} is on no energy yet; call its on(energy) first.")
         ends = 1 + 2 * len(self.kernels) + np.cumsum([0, *(part.n_memory(self.dim) for part in self.kernels)])
-        return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(map(repr, self.kernels))}])"

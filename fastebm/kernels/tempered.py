@@ -30,7 +30,7 @@ class TemperedKernel(Kernel):
         if kernel.tempers:
             raise ValueError(f"kernel is {kernel!r}, which has temperatures of its own; pass the kernel inside of it.")
         if kernel.tunes_path:
-            raise ValueError(f"kernel is {kernel!r}, whose path length would be tuned; pass n_leapfrog, for example 10.")
+            raise ValueError(f"kernel is {kernel!r}, which tunes its path length; pass n_leapfrog, for example 10.")
         self.kernel = kernel
         self.needs_grad = kernel.needs_grad
         self.has_rejections = kernel.has_rejections

@@ -83,10 +83,11 @@ class Session:
         self.target = energy.conditioned(plan.clamp)
         self.kernel = kernel = kernel.on(self.target).over(plan.n_draws * plan.thin)
         step_size = kernel.step_size
-        self.tuner = None
+        self.tuner, self.tuned = None, None
         if (step_size is None or kernel.tunes_ladder) and plan.n_warmup:
             self.tuner = Tuner(kernel, self.target.dim, plan.n_warmup, plan.n_chains)
-        self.tuned = None if self.tuner is not None or step_size is None else Tuned(step_size, np.ones(self.target.dim), betas=kernel.betas)
+        elif step_size is not None:
+            self.tuned = Tuned(step_size, np.ones(self.target.dim), betas=kernel.betas)
         self.n_warmed = 0
         self.n_sampled = 0  # transitions after warm-up
         self.converged: bool | None = None if plan.until is None else False

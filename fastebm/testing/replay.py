@@ -38,7 +38,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
     faults: dict[str, str] = {}
     for t in range(N_TRANSITIONS):
         x, found = path[t], path[t + 1]
-        numbers, log_u = map(np.array, zip(*(twin.numbers(one, energy.dim) for one in streams), strict=True))
+        numbers, log_u = map(np.array, zip(*(twin.numbers(one, energy.dim, t) for one in streams), strict=True))
         with np.errstate(all="ignore"):  # far-off proposals overflow, as they do in compiled code
             slope_x = twin.slopes(energy.grad, x)
             y, slope_y, hastings = twin.attempt(x, slope_x, numbers, energy.grad, t, energy.energy)
@@ -47,7 +47,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
         is_accepted = log_u < log_ratio
         is_clear = np.abs(log_u - log_ratio) >= twin.close * (1.0 + np.abs(e_x))
         n_close += int((~is_clear).sum())
-        wanted = np.where(is_accepted[:, None], y, x)
+        wanted = y if twin.decides else np.where(is_accepted[:, None], y, x)
         away = (np.abs(found - wanted) / (np.abs(x) + np.abs(wanted) + twin.scale)).max(axis=1)
         is_same = accepts[t] == is_accepted
         compared = away[is_clear & is_same]

@@ -3,20 +3,37 @@
 A twin calls nothing of the code that it judges.
 """
 
-from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
+import functools
+from collections.abc import Callable
+
+from fastebm._checks import FloatArray
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    ULA,
+    Barker,
+    Gibbs,
+    GibbsWithGradients,
+    Kernel,
+    ParallelTempering,
+    RandomWalk,
+    SpinFlip,
+)
+from fastebm.kernels.several import SeveralRules
 from fastebm.testing.reports import NotRun
 from fastebm.testing.twins.barker import BarkerTwin
 from fastebm.testing.twins.discrete import GibbsTwin, GibbsWithGradientsTwin, SpinFlipTwin
 from fastebm.testing.twins.hmc import HMCTwin
 from fastebm.testing.twins.mala import MALATwin
 from fastebm.testing.twins.random_walk import RandomWalkTwin
+from fastebm.testing.twins.several import ParallelTemperingTwin, SeveralTwin
 from fastebm.testing.twins.streams import Stream
 from fastebm.testing.twins.twin import Twin
 from fastebm.testing.twins.ula import ULATwin
 
 __all__ = [
-    "TWINS", "BarkerTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin", "RandomWalkTwin",
-    "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
+    "TWINS", "BarkerTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin", "ParallelTemperingTwin",
+    "RandomWalkTwin", "SeveralTwin", "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
 ]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
@@ -26,13 +43,17 @@ TWINS: dict[type[Kernel], type[Twin] | None] = {
 }
 
 
-def twin_of(kernel: Kernel) -> type[Twin]:
+def twin_of(kernel: Kernel) -> Callable[[FloatArray, int], Twin]:
     """The twin of a kernel, to be made from its `settings` and the dimension.
 
     Raises
     ------
     NotRun : there is none.
     """
+    if isinstance(kernel, SeveralRules):
+        return functools.partial(SeveralTwin, parts=[twin_of(part) for part in kernel.kernels])
+    if isinstance(kernel, ParallelTempering):
+        return functools.partial(ParallelTemperingTwin, parts=[twin_of(kernel.kernel)])
     found = next((TWINS[kind] for kind in type(kernel).__mro__ if kind in TWINS), None)
     if found is None:
         raise NotRun(f"{type(kernel).__name__} has no slow twin; write one and add it to fastebm.testing.twins.TWINS")

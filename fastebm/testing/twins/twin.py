@@ -29,6 +29,7 @@ class Twin(abc.ABC):
     is_exact : whether exp(-E) is left invariant exactly.
     is_tested : whether one exponential number decides on a proposal; otherwise every finite one is taken.
     is_discrete : whether coordinates take a few values only.
+    decides : whether `attempt` tests by itself, so that where it leads is where the chain will be.
     has_density : whether proposals have a density q(y | x) that is known.
     close : most that a position may differ by from the compiled one, against the size of its terms.
     """
@@ -38,6 +39,7 @@ class Twin(abc.ABC):
     is_exact = True
     is_tested = True
     is_discrete = False
+    decides = False
     has_density = True
     close = 1e-12
 
@@ -87,8 +89,11 @@ class Twin(abc.ABC):
         """dE/dx at points X (..., dim); zeros where proposals do not depend on it."""
         return np.asarray(grad(X), dtype=float) if self.needs_grad and grad is not None else np.zeros_like(X)
 
-    def numbers(self, stream: Stream, dim: int) -> tuple[list[float], float]:
-        """The random numbers of one transition: what `propose` takes, then log u; 0.0 where nothing is tested."""
+    def numbers(self, stream: Stream, dim: int, turn: int = 0) -> tuple[list[float], float]:
+        """The random numbers of one transition: what `propose` takes, then log u; 0.0 where nothing is tested.
+
+        `turn` is the number of transitions before this one.
+        """
         numbers = self.drawn(stream, dim)
         return numbers, -stream.exponential() if self.is_tested else 0.0
 
@@ -131,7 +136,7 @@ class Twin(abc.ABC):
         accepts = np.zeros(n_transitions, dtype=bool)
         closest = math.inf
         for t in range(n_transitions):
-            numbers, log_u = self.numbers(stream, here.size)
+            numbers, log_u = self.numbers(stream, here.size, t)
             y, slope_y, hastings = self.attempt(here, slope, np.array(numbers), grad, t, energy)
             e_y = energy(y)
             log_ratio = float(self.decision(e, e_y, slope_y, hastings))
