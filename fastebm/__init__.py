@@ -24,7 +24,7 @@ from fastebm.energies import (
     mixture,
 )
 from fastebm.exact import NotNormalisableError
-from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip
+from fastebm.kernels import HMC, MALA, ULA, Barker, DelayedRejection, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
 from fastebm.partition import log_likelihood, log_partition, log_partition_grad
@@ -45,6 +45,7 @@ __all__ = [
     "Barker",
     "ContrastiveDivergence",
     "Converged",
+    "DelayedRejection",
     "DoubleWell",
     "Energy",
     "EnergyCompileError",

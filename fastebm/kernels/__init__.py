@@ -2,6 +2,7 @@
 
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.defaults import default_kernel
+from fastebm.kernels.delayed_rejection import DelayedRejection
 from fastebm.kernels.gibbs import Gibbs
 from fastebm.kernels.gibbs_with_gradients import GibbsWithGradients
 from fastebm.kernels.hmc import HMC
@@ -12,6 +13,6 @@ from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 __all__ = [
-    "HMC", "MALA", "ULA", "Barker", "Gibbs", "GibbsWithGradients", "Kernel", "RandomWalk", "SpinFlip",
-    "default_kernel",
+    "HMC", "MALA", "ULA", "Barker", "DelayedRejection", "Gibbs", "GibbsWithGradients", "Kernel", "RandomWalk",
+    "SpinFlip", "default_kernel",
 ]

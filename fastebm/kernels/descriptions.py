@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastebm.kernels.barker import Barker
+from fastebm.kernels.delayed_rejection import DelayedRejection
 from fastebm.kernels.gibbs import Gibbs
 from fastebm.kernels.gibbs_with_gradients import GibbsWithGradients
 from fastebm.kernels.hmc import HMC
@@ -13,7 +14,8 @@ from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
-    kind.__name__: kind for kind in (HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip)
+    kind.__name__: kind
+    for kind in (HMC, MALA, ULA, Barker, DelayedRejection, Gibbs, GibbsWithGradients, RandomWalk, SpinFlip)
 }
 
 

@@ -3,9 +3,21 @@
 A twin calls nothing of the code that it judges.
 """
 
-from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    ULA,
+    Barker,
+    DelayedRejection,
+    Gibbs,
+    GibbsWithGradients,
+    Kernel,
+    RandomWalk,
+    SpinFlip,
+)
 from fastebm.testing.reports import NotRun
 from fastebm.testing.twins.barker import BarkerTwin
+from fastebm.testing.twins.delayed_rejection import DelayedRejectionTwin
 from fastebm.testing.twins.discrete import GibbsTwin, GibbsWithGradientsTwin, SpinFlipTwin
 from fastebm.testing.twins.hmc import HMCTwin
 from fastebm.testing.twins.mala import MALATwin
@@ -15,14 +27,15 @@ from fastebm.testing.twins.twin import Twin
 from fastebm.testing.twins.ula import ULATwin
 
 __all__ = [
-    "TWINS", "BarkerTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin", "RandomWalkTwin",
-    "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
+    "TWINS", "BarkerTwin", "DelayedRejectionTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin",
+    "RandomWalkTwin", "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
 ]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
 TWINS: dict[type[Kernel], type[Twin] | None] = {
     RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin, Barker: BarkerTwin, HMC: HMCTwin,
-    Gibbs: GibbsTwin, GibbsWithGradients: GibbsWithGradientsTwin, SpinFlip: SpinFlipTwin,
+    DelayedRejection: DelayedRejectionTwin, Gibbs: GibbsTwin, GibbsWithGradients: GibbsWithGradientsTwin,
+    SpinFlip: SpinFlipTwin,
 }
 
 
