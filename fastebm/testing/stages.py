@@ -21,7 +21,7 @@ _SIZES = (0.0, 1e-300, 1e-9, 1.0, 40.0, 800.0, 1e5, 1e300)  # of what energies d
 _N_ROUNDS = 4
 _SPREADS = (1.0, 10.0, 100.0, 1000.0)  # of prescribed energies, a round each
 _SHIFTS = (-1e300, -1.0, -1e-6, 1e-6, 1.0, 1e300)  # of energies from the threshold
-_LEAST_NODES, _MOST_NODES = 64, 256  # of a line; paths on it are their third power
+_LEAST_NODES, _MOST_NODES = 64, 128  # of a line; paths on it are their third power
 _MOST_PROPOSED = 1.001  # less than 1 is right where proposals leave the line
 _HOSTILE = (np.inf, -np.inf, np.nan)
 
