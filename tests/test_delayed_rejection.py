@@ -281,7 +281,8 @@ class TestSettings:
 
     @pytest.mark.parametrize(("arguments", "words"), [
         ({"shrink": 0.0}, "shrink is 0.0"), ({"shrink": 1.5}, "shrink is 1.5"), ({"shrink": math.nan}, "shrink"),
-        ({"shrink": "little"}, "shrink"), ({"metric": "round"}, "metric is 'round'"), ({"step_size": -1.0}, "step_size"),
+        ({"shrink": "little"}, "shrink"), ({"metric": "round"}, "metric is 'round'"),
+        ({"step_size": -1.0}, "step_size"),
     ])
     def test_what_is_refused(self, arguments, words):
         refused(lambda: DelayedRejection(**arguments), words)

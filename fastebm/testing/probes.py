@@ -70,9 +70,9 @@ class Probe:
         self.memory = e_x, self.slope_x
 
     def accepts(self, e_y: FloatArray) -> Flags:
-        """Which proposals (LANES,) are accepted if these are their energies, of those of one stage (LANES,) or of several.
+        """Which proposals (LANES,) are accepted if these (LANES,) are their energies.
 
-        Several, (n_stages, LANES), are told one after another, to kernels without slopes.
+        Energies (n_stages, LANES) are told one after another, to kernels without slopes that propose more than once.
         """
         dim = self.x.shape[1]
         energy = prescribed_energy if e_y.ndim == 1 else energies_in_turn

@@ -56,7 +56,7 @@ class DelayedRejectionTwin(Twin):
     def log_second(
         self, x: FloatArray, e_x: Energies, y_1: FloatArray, e_1: Energies, y_2: FloatArray, e_2: Energies
     ) -> FloatArray:
-        """log of pi(y2) q(y1 | y2) (1 - a(y2, y1)) / (pi(x) q(y1 | x) (1 - a(x, y1))) (...,); -inf where it is nothing."""
+        """log of pi(y2) q(y1 | y2) (1 - a(y2, y1)) / (pi(x) q(y1 | x) (1 - a(x, y1))) (...,); -inf where it is 0."""
         with np.errstate(invalid="ignore", over="ignore"):
             proposed = self.first.log_density(y_1, y_2, y_2) - self.first.log_density(y_1, x, x)
             rejected = log_rejection(e_2, e_1) - log_rejection(e_x, e_1)
