@@ -16,7 +16,7 @@ from fastebm.tiles import LANES
 
 
 class DelayedRejection(Kernel):
-    """Metropolis's rule, tried twice: y1 = x + step_size * z1, and where that is rejected y2 = x + shrink step_size * z2.
+    """Metropolis's rule, tried twice: y1 = x + step_size * z1, and if that is rejected y2 = x + shrink step_size * z2.
 
     y1 is accepted with a(x, y1) = min(1, exp(E(x) - E(y1))), and y2 with the minimum of 1 and
 
@@ -140,7 +140,7 @@ def advance(  # type: ignore[no-untyped-def]
 
 @inlined
 def rejection(rise):  # type: ignore[no-untyped-def]
-    """1 - exp(-rise), with which what is higher by that is rejected, without cancellation; 1 where it is not above 0."""
+    """1 - exp(-rise), the probability of rejecting what is higher by that, without cancellation; 1 where not above 0."""
     return np.where(rise > 0.0, -np.expm1(-rise), 1.0)
 
 
