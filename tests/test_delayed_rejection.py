@@ -290,4 +290,4 @@ class TestSettings:
     def test_tuning_goes_by_first_acceptances(self):
         assert DelayedRejection().rates(0.9, np.array([0.3])) == 0.3
         run = eb.sample(CORRELATED, DelayedRejection(), n_chains=32, n_draws=50, rng=1)
-        assert 0.1 < run.acceptance_rate.mean() < 1.0
+        assert run.acceptance_rate.mean() > 0.55  # 0.34 of the first proposals, and most of the second

@@ -65,7 +65,8 @@ class DelayedRejection(Kernel):
         return 1
 
     def settings(
-        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None
+        self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
+        betas: FloatArray | None = None,
     ) -> FloatArray:
         """step_size * scale, a matrix row by row, and behind it the same for the second step."""
         steps = np.ravel(step_size * scale)
@@ -140,7 +141,7 @@ def advance(  # type: ignore[no-untyped-def]
 
 @inlined
 def rejection(rise):  # type: ignore[no-untyped-def]
-    """1 - exp(-rise), the probability of rejecting what is higher by that, without cancellation; 1 where not above 0."""
+    """1 - exp(-rise), the probability of rejecting what is higher by that, without cancellation; else 1."""
     return np.where(rise > 0.0, -np.expm1(-rise), 1.0)
 
 

@@ -118,7 +118,7 @@ def kept_on_a_line(twin: DelayedRejectionTwin, energy: Energy) -> Part:
 
 
 def _line(twin: DelayedRejectionTwin, energy: Energy) -> tuple[FloatArray, float] | str:
-    """Points (n, 1) where the mass is, at most half a second proposal apart, and their spacing; or why there are none."""
+    """Points (n, 1) where the mass is, at most half a second proposal apart, with their spacing; or why not."""
     if energy.dim != 1:
         return f"there are {energy.dim} dimensions"
     try:
