@@ -9,7 +9,7 @@ from fastebm._checks import FastebmWarning, FloatArray
 from fastebm.energies import Energy
 from fastebm.exact.densities import NotNormalisableError
 from fastebm.exact.quadrature import grid
-from fastebm.testing.probes import LARGEST, Probe, thresholds
+from fastebm.testing.probes import LARGEST, Flags, Probe, thresholds
 from fastebm.testing.steps import KernelStep
 from fastebm.testing.twins import DelayedRejectionTwin, Stream
 from fastebm.testing.twins.delayed_rejection import log_rejection
@@ -132,7 +132,7 @@ def _line(twin: DelayedRejectionTwin, energy: Energy) -> tuple[FloatArray, float
     n = 2.0 + np.floor((high - low) / spacing)
     if not n <= _MOST_NODES:
         return f"second proposals are so short that a line needs {n:.2g} points"
-    return low + spacing * np.arange(int(n))[:, None], spacing
+    return np.asarray(low + spacing * np.arange(int(n))[:, None], dtype=float), spacing
 
 
 # ---- the compiled kernel ----
@@ -217,5 +217,5 @@ def _residuals(twin: DelayedRejectionTwin, probe: Probe, rises: FloatArray, seed
             )
 
 
-def _wrong(is_wrong: FloatArray) -> FloatArray:
+def _wrong(is_wrong: Flags) -> FloatArray:
     return np.where(is_wrong, np.inf, 0.0)
