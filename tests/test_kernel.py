@@ -18,6 +18,7 @@ from fastebm.kernels import (
     MALA,
     ULA,
     Barker,
+    DelayedRejection,
     Gibbs,
     GibbsWithGradients,
     Kernel,
@@ -89,6 +90,7 @@ def test_what_every_discrete_kernel_has(kind):
 
 @pytest.mark.parametrize("kernel", [
     RandomWalk(), RandomWalk([0.5, 2.0], proposal="student", df=3), MALA(metric="dense"), ULA(0.1), Barker(0.3),
+    DelayedRejection(), DelayedRejection([0.5, 2.0], 0.3, metric="dense"),
     HMC(0.2, 7, jitter=0.1), HMC(n_leapfrog=None), Gibbs(), Gibbs([0, 1, 0]), GibbsWithGradients(), SpinFlip(),
 ], ids=repr)
 def test_kernels_are_rebuilt_from_their_descriptions(kernel):
@@ -104,9 +106,9 @@ def test_an_unknown_kernel_is_named():
 
 
 def test_all_kernels_are_among_them():
-    assert {RandomWalk, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip} == set(EVERY) == set(
-        KERNELS.values()
-    )
+    assert {RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip} == set(
+        EVERY
+    ) == set(KERNELS.values())
 
 
 def test_discrete_energies_have_another_default():

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastebm import kernels
-from fastebm.kernels import HMC, MALA, ULA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    ULA,
+    Barker,
+    DelayedRejection,
+    Gibbs,
+    GibbsWithGradients,
+    Kernel,
+    RandomWalk,
+    SpinFlip,
+)
 from fastebm.testing.changes import changed
 from fastebm.testing.reports import NotRun
 from fastebm.testing.twins import TWINS, MALATwin, RandomWalkTwin, Stream, Twin, ULATwin, twin_of
@@ -20,6 +31,7 @@ SETTINGS = {
     MALA: MALA().settings(0.3, WIDTHS),
     ULA: ULA(0.3).settings(0.3, WIDTHS),
     Barker: Barker().settings(0.7, WIDTHS),
+    DelayedRejection: DelayedRejection().settings(0.7, WIDTHS),
     HMC: HMC().settings(0.3, WIDTHS),
     **{kind: np.array([-1.0, 1.0]) for kind in (Gibbs, GibbsWithGradients, SpinFlip)},
 }

@@ -4,6 +4,7 @@ from fastebm.kernels.annealing import Annealing
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.cycle import Cycle
 from fastebm.kernels.defaults import default_kernel
+from fastebm.kernels.delayed_rejection import DelayedRejection
 from fastebm.kernels.gibbs import Gibbs
 from fastebm.kernels.gibbs_with_gradients import GibbsWithGradients
 from fastebm.kernels.hmc import HMC
@@ -16,6 +17,6 @@ from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 __all__ = [
-    "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "Gibbs", "GibbsWithGradients", "Kernel", "MixtureOfKernels",
-    "ParallelTempering", "RandomWalk", "SpinFlip", "default_kernel",
+    "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "DelayedRejection", "Gibbs", "GibbsWithGradients", "Kernel",
+    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "SpinFlip", "default_kernel",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 from fastebm.kernels.annealing import Annealing
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.cycle import Cycle
+from fastebm.kernels.delayed_rejection import DelayedRejection
 from fastebm.kernels.gibbs import Gibbs
 from fastebm.kernels.gibbs_with_gradients import GibbsWithGradients
 from fastebm.kernels.hmc import HMC
@@ -18,8 +19,8 @@ from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
     kind.__name__: kind for kind in (
-        HMC, MALA, ULA, Annealing, Barker, Cycle, Gibbs, GibbsWithGradients, MixtureOfKernels, ParallelTempering,
-        RandomWalk, SpinFlip,
+        HMC, MALA, ULA, Annealing, Barker, Cycle, DelayedRejection, Gibbs, GibbsWithGradients, MixtureOfKernels,
+        ParallelTempering, RandomWalk, SpinFlip,
     )
 }
 

@@ -36,7 +36,7 @@ class ParallelTempering(TemperedKernel):
         neighbours exchange equally often.
     betas : a ladder that is final: at least two numbers that rise to 1.
 
-    Of a run, `betas` is the ladder, `step_size` (n_rungs,), and `acceptance_rate` that of the coldest rung; `report` has
+    Of a run, `betas` is the ladder, `step_size` (n_rungs,), `acceptance_rate` that of the coldest rung. `report` has
     "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,), how often
     a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
 

@@ -11,10 +11,11 @@ from fastebm.energies import Energy
 from fastebm.exact.densities import NotNormalisableError
 from fastebm.exact.quadrature import grid
 from fastebm.sampling.starts import starts
+from fastebm.testing import stages
 from fastebm.testing.probes import LARGEST, Flags, Probe, thresholds
 from fastebm.testing.reports import NotRun, Tier
 from fastebm.testing.steps import KernelStep
-from fastebm.testing.twins import GibbsTwin, HMCTwin, Stream, Twin, twin_of
+from fastebm.testing.twins import DelayedRejectionTwin, GibbsTwin, HMCTwin, Stream, Twin, twin_of
 from fastebm.testing.twins.discrete import DiscreteTwin
 from fastebm.tiles import LANES
 
@@ -59,13 +60,15 @@ def algebra(step: KernelStep, energy: Energy, seed: int = 0) -> Tier:
     except ValueError as fault:
         raise NotRun(f"no starts are found: {fault}") from None
     words, faults = [], []
-    balance = _balance(twin, energy, X, generator) if twin.has_density else _turned_back(twin, energy, X, generator)
-    for part in (
-        balance,
-        _kept_on_a_lattice(twin, energy),
-        _rule(step, twin, generator, seed),
-        _memory(step, energy, X, seed),
-    ):
+    if isinstance(twin, DelayedRejectionTwin):
+        parts = [
+            stages.balance(twin, energy, X, generator), stages.kept_on_a_line(twin, energy),
+            stages.rule(step, twin, generator, seed),
+        ]
+    else:
+        balance = _balance(twin, energy, X, generator) if twin.has_density else _turned_back(twin, energy, X, generator)
+        parts = [balance, _kept_on_a_lattice(twin, energy), _rule(step, twin, generator, seed)]
+    for part in (*parts, _memory(step, energy, X, seed)):
         words += part[0]
         faults += part[1]
     return Tier(NAME, "; ".join(words), tuple(faults))

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastebm.energies import Banana, DoubleWell, Energy, Gaussian, GaussianMixture, Ring, energy
-from fastebm.kernels import HMC, MALA, Barker, Gibbs, GibbsWithGradients, Kernel, RandomWalk, SpinFlip
+from fastebm.kernels import (
+    HMC,
+    MALA,
+    Barker,
+    DelayedRejection,
+    Gibbs,
+    GibbsWithGradients,
+    Kernel,
+    RandomWalk,
+    SpinFlip,
+)
 from fastebm.testing.kernels import check_kernel
 from fastebm.testing.ledgers import Ledger
 
@@ -42,6 +52,8 @@ def pairs() -> list[tuple[Kernel, Energy]]:
         (MALA(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         (Barker(0.9), DoubleWell(1, barrier=1.7, tilt=0.3)),
         (Barker([1.1, 0.6]), Banana()),
+        (DelayedRejection(3.0), GaussianMixture([[-1.5], [1.0]], [[[0.4]], [[0.8]]], [0.35, 0.65])),
+        (DelayedRejection(), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         (HMC(0.3, 5), DoubleWell(1, barrier=1.7, tilt=0.3)),
         (HMC([0.5, 0.3], 4), Banana()),
         (HMC(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),

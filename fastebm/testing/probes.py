@@ -23,6 +23,15 @@ def prescribed_energy(x, packed, e):  # type: ignore[no-untyped-def]
         e[l] = packed[l]
 
 
+@compiled(ENERGY_SIGNATURE)
+def energies_in_turn(x, packed, e):  # type: ignore[no-untyped-def]
+    """e (width,) from the front of `packed` when called first, then from behind that; counts calls in packed[-1]."""
+    first = int(packed[-1]) * e.shape[0]
+    for l in range(e.shape[0]):
+        e[l] = packed[first + l]
+    packed[-1] += 1.0
+
+
 @compiled(GRAD_SIGNATURE)
 def prescribed_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
     """e (width,) and g (dim, width) from `packed`, one behind the other, wherever x is."""
@@ -61,13 +70,18 @@ class Probe:
         self.memory = e_x, self.slope_x
 
     def accepts(self, e_y: FloatArray) -> Flags:
-        """Which proposals (LANES,) are accepted if these are their energies."""
+        """Which proposals (LANES,) are accepted if these (LANES,) are their energies.
+
+        Energies (n_stages, LANES) are told one after another, to kernels without slopes that propose more than once.
+        """
         dim = self.x.shape[1]
+        energy = prescribed_energy if e_y.ndim == 1 else energies_in_turn
+        behind = self.slope_y.T.ravel() if e_y.ndim == 1 else [0.0]
         x, e, g = (tiles.aligned(one) for one in (self.x.T, self.e_x, self.slope_x.T))
         n_accepted, n_faults = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
         memory = tiles.aligned(np.zeros((self.kernel.n_memory(dim), LANES)))
         self.kernel.advance(
-            prescribed_energy.pointer, prescribed_grad.pointer, np.concatenate([e_y, self.slope_y.T.ravel()]),
+            energy.pointer, prescribed_grad.pointer, np.concatenate([e_y.ravel(), behind]),
             self.settings, tiles.aligned(self.states), x, e, g, memory,
             tiles.aligned(np.zeros((self.kernel.n_scratch(dim), LANES))), 1, n_accepted, n_faults,
             tiles.aligned(np.zeros((dim, LANES))),

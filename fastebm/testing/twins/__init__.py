@@ -12,6 +12,7 @@ from fastebm.kernels import (
     MALA,
     ULA,
     Barker,
+    DelayedRejection,
     Gibbs,
     GibbsWithGradients,
     Kernel,
@@ -22,6 +23,7 @@ from fastebm.kernels import (
 from fastebm.kernels.several import SeveralRules
 from fastebm.testing.reports import NotRun
 from fastebm.testing.twins.barker import BarkerTwin
+from fastebm.testing.twins.delayed_rejection import DelayedRejectionTwin
 from fastebm.testing.twins.discrete import GibbsTwin, GibbsWithGradientsTwin, SpinFlipTwin
 from fastebm.testing.twins.hmc import HMCTwin
 from fastebm.testing.twins.mala import MALATwin
@@ -32,14 +34,14 @@ from fastebm.testing.twins.twin import Twin
 from fastebm.testing.twins.ula import ULATwin
 
 __all__ = [
-    "TWINS", "BarkerTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin", "ParallelTemperingTwin",
-    "RandomWalkTwin", "SeveralTwin", "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
+    "TWINS", "BarkerTwin", "DelayedRejectionTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin",
+    "ParallelTemperingTwin", "RandomWalkTwin", "SeveralTwin", "SpinFlipTwin", "Stream", "Twin", "ULATwin", "twin_of",
 ]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
 TWINS: dict[type[Kernel], type[Twin] | None] = {
-    RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin, Barker: BarkerTwin, HMC: HMCTwin,
-    Gibbs: GibbsTwin, GibbsWithGradients: GibbsWithGradientsTwin, SpinFlip: SpinFlipTwin,
+    RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin, Barker: BarkerTwin, HMC: HMCTwin, Gibbs: GibbsTwin,
+    GibbsWithGradients: GibbsWithGradientsTwin, SpinFlip: SpinFlipTwin, DelayedRejection: DelayedRejectionTwin,
 }
 
 
