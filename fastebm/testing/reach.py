@@ -15,7 +15,7 @@ from fastebm.testing.steps import Step
 _N_CHAINS = 1024
 _N_PARTS = 16  # of each column: missed by so many chains with a probability of 1e-28
 _SHORTEST, _LONGEST = 64, 16_384  # transitions
-PATIENCE = 16  # times as many for kernels that would be accused
+PATIENCE = 4  # times as many for kernels that would be accused
 _FORGOTTEN = 1e-5  # of a start's share in a mean
 _UNCHANGED = 1e-6
 _LEAST_MOVED = 100
