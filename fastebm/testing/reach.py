@@ -76,6 +76,8 @@ def nearest_to_medians(draws: FloatArray, shares: FloatArray, n: int) -> FloatAr
     From a point far out in a tail a right kernel may not get away: MALA proposes to leap over the law, and is rejected.
     """
     order = np.argsort(abs(shares - 0.5).max(axis=1), kind="stable")
+    if n == 1:
+        return draws[order[:1]]  # at once: to know distinct rows takes longer than all else here
     is_repeated = np.ones(len(draws), dtype=bool)
     is_repeated[np.unique(draws[order], axis=0, return_index=True)[1]] = False
     return draws[order[np.argsort(is_repeated, kind="stable")[:n]]]
