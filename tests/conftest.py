@@ -6,6 +6,7 @@ NUMBA_CACHE_DIR is left alone: fastebm names its compiled files by a digest of t
 an edit anywhere compiles anew, nothing stale can come back, and a second run of the tests finds its code on disk.
 """
 
+import gc
 import logging
 import os
 
@@ -22,6 +23,12 @@ settings.register_profile(
 )
 settings.load_profile("fastebm")
 mpmath.mp.dps = 50
+
+
+def pytest_collection_finish():
+    """Thousands of tests and all that they import stay; the collector need not look through them again and again."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture

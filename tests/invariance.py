@@ -29,7 +29,11 @@ def entropy() -> int:
 
 def moments(shares: np.ndarray) -> np.ndarray:
     """Normalised Legendre polynomials of uniform numbers (n, q), as (n, q * 8)."""
-    terms = [np.sqrt(2 * k + 1) * scipy.special.eval_legendre(k, 2.0 * shares - 1.0) for k in DEGREES]
+    x, terms = 2.0 * shares - 1.0, []
+    before, here = np.ones_like(x), x
+    for k in DEGREES:  # by Bonnet's recursion, for all degrees at once; SciPy begins anew for each number
+        terms.append(np.sqrt(2 * k + 1) * here)
+        before, here = here, ((2 * k + 1) * x * here - k * before) / (k + 1)
     return np.concatenate(terms, axis=1)
 
 

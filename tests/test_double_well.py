@@ -18,7 +18,7 @@ settings_of = st.fixed_dictionaries(
 seeds = st.integers(0, 2**64 - 1)
 
 
-@given(seeds, st.integers(1, 5), settings_of)
+@given(seeds, st.sampled_from([1, 2, 5]), settings_of)
 def test_its_formula(seed, dim, chosen):
     X = 2.0 * np.random.default_rng(seed).standard_normal((6, dim))
     E = eb.DoubleWell(dim, **chosen)

@@ -13,6 +13,7 @@ from written_energies import gaussian, independent_gaussian, written
 import fastebm as eb
 
 seeds = st.integers(0, 2**64 - 1)
+# Dimensions are those of `test_what_every_energy_promises`: each is compiled anew, and found on disk the second time.
 
 
 def draw(seed, dim):
@@ -25,7 +26,7 @@ def draw(seed, dim):
     return mean, (cov + cov.T) / 2.0, mean + generator.standard_normal((4, dim)) * np.sqrt(np.diag(cov))
 
 
-@given(seeds, st.integers(1, 6))
+@given(seeds, st.sampled_from([1, 2, 3, 5]))
 def test_full_covariance(seed, dim):
     mean, cov, X = draw(seed, dim)
     E = eb.Gaussian(mean, cov)
@@ -37,7 +38,7 @@ def test_full_covariance(seed, dim):
     )
 
 
-@given(seeds, st.integers(1, 9))
+@given(seeds, st.sampled_from([1, 2, 3, 5]))
 def test_variances(seed, dim):
     mean, cov, X = draw(seed, dim)
     variances = np.diag(cov)
@@ -50,7 +51,7 @@ def test_variances(seed, dim):
     np.testing.assert_allclose(one.energy(X), ((X - mean) ** 2).sum(axis=1) / 5.0, rtol=1e-13)
 
 
-@given(seeds, st.integers(1, 4))
+@given(seeds, st.sampled_from([1, 2, 3]))
 @settings(max_examples=15)
 def test_every_slope(seed, dim):
     mean, cov, X = draw(seed, dim)

@@ -14,22 +14,27 @@ from fastebm.sampling import keeping
 
 E = eb.GaussianMixture([[0.0, 0.0], [3.0, 3.0]], 0.7)
 OPTIONS = {"n_chains": 9, "n_draws": 30, "n_warmup": 50, "rng": 3}
-RUN = eb.sample(E, **OPTIONS)
 
 
-def test_the_last_draw():
+@pytest.fixture(scope="module")
+def whole():
+    """The same run, all of it in memory."""
+    return eb.sample(E, **OPTIONS)
+
+
+def test_the_last_draw(whole):
     run = eb.sample(E, **OPTIONS, keep="last")
-    assert same(run.draws, RUN.draws[:, -1:])
-    assert same(run.energy, RUN.energy[:, -1:])
-    assert same(run.acceptance_rate, RUN.acceptance_rate)
+    assert same(run.draws, whole.draws[:, -1:])
+    assert same(run.energy, whole.energy[:, -1:])
+    assert same(run.acceptance_rate, whole.acceptance_rate)
 
 
-def test_a_file_as_they_come(tmp_path):
+def test_a_file_as_they_come(whole, tmp_path):
     path = tmp_path / "draws.npy"
     run = eb.sample(E, **OPTIONS, keep=path)
-    assert same(np.array(run.draws), RUN.draws)
-    assert same(np.load(path), RUN.draws)
-    assert same(run.energy, RUN.energy)
+    assert same(np.array(run.draws), whole.draws)
+    assert same(np.load(path), whole.draws)
+    assert same(run.energy, whole.energy)
 
 
 @pytest.mark.parametrize("keep", ["draws", "last"])

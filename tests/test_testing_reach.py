@@ -9,6 +9,7 @@ from fastebm.testing.contrasts import Contrasts
 from fastebm.testing.invariance import evidence
 from fastebm.testing.laws import law_of
 from fastebm.testing.reports import NotRun
+from fastebm.testing.steps import KernelStep
 
 E = eb.Gaussian([0.0, 0.0], [1.0, 2.0])
 SCALES = np.sqrt([1.0, 2.0])
@@ -69,9 +70,11 @@ def seen(step, n=20_000):
 
 def faults_of(step):
     law, contrasts, starts, found = seen(step)
-    faults = reach.confinements(found, law.columns)
+    if faults := reach.confinements(found, law.columns):
+        return faults, ""
     try:
-        faults += reach.from_one_point(step, law, contrasts, starts[:1], found.slopes, entropy()).faults
+        start = reach.nearest_to_medians(starts, found.starts, 1)
+        faults += reach.from_one_point(step, law, contrasts, start, found.slopes, entropy()).faults
     except NotRun as why:
         return faults, str(why)
     return faults, ""
@@ -105,8 +108,50 @@ def test_a_coordinate_that_stays_where_all_chains_begin():
 def test_a_part_that_is_not_reached():
     law, contrasts, _, found = seen(good)
     start = np.array([0.5, 0.5])
-    tier = reach.from_one_point(walk(one_side), law, contrasts, start[None], found.slopes, 1)
+    tier = reach.from_one_point(walk(one_side), law, contrasts, start[None], found.slopes, 1, patience=1)
     assert any("where x[0] is between its quantiles 0 and 0.0625" in fault for fault in tier.faults)
+
+
+def test_a_right_kernel_is_not_put_to_where_it_cannot_get_away_from():
+    """MALA far out in the tail of a banana proposes to leap over the law, and is rejected."""
+    energy = eb.Banana()
+    law = law_of(energy)
+    contrasts = Contrasts(law.columns, False)
+    step = KernelStep(eb.MALA(0.3), energy, entropy())
+    draws = law.draws(2000, entropy())
+    tail = np.array([[28.26260672044837, -70.30689686257494]])  # once the first of 1e5 exact draws
+    for start, is_reached in ((tail, False), (reach.nearest_to_medians(draws, law.shares(draws), 1), True)):
+        tier = reach.from_one_point(step, law, contrasts, start, np.array([0.5]), entropy(), 1 + 3 * is_reached)
+        assert (not tier.faults) == is_reached, tier.faults
+
+
+def test_chains_begin_nearest_to_all_medians():
+    law, _, draws, found = seen(good)
+    far = abs(found.starts - 0.5).max(axis=1)
+    assert np.array_equal(reach.nearest_to_medians(draws, found.starts, 1)[0], draws[np.argmin(far)])
+    begins = reach.nearest_to_medians(draws, found.starts, 20)
+    assert np.array_equal(np.sort(abs(law.shares(begins) - 0.5).max(axis=1)), np.sort(far)[:20])
+
+
+def test_walkers_begin_at_distinct_points():
+    draws = np.array([[1.0], [2.0], [1.0], [3.0], [2.0]])
+    shares = draws / 4.0  # 0.5 is that of 2
+    assert reach.nearest_to_medians(draws, shares, 2).tolist() == [[2.0], [1.0]]
+    assert reach.nearest_to_medians(draws, shares, 3).tolist() == [[2.0], [1.0], [3.0]]
+    assert reach.nearest_to_medians(draws, shares, 5).tolist() == [[2.0], [1.0], [3.0], [2.0], [1.0]]
+
+
+def test_slow_kernels_that_do_not_look_it_get_longer():
+    law = law_of(E)
+    contrasts = Contrasts(law.columns, False)
+    slow = walk(lambda generator, x: x + 0.05 * generator.standard_normal(x.shape))
+
+    def faults(patience):
+        x, slopes = np.array([[0.5, 1.0]]), np.zeros(1)
+        return reach.from_one_point(slow, law, contrasts, x, slopes, entropy(), patience).faults
+
+    assert faults(64) == ()
+    assert any("after 64 transitions; the kernel does not reach" in fault for fault in faults(1))
 
 
 def test_slow_kernels_are_not_waited_for():

@@ -192,11 +192,11 @@ class _Check:
         faults = reach.confinements(found, law.columns)
         words = f"{n:,} chains from the exact law, {len(found.statistics)} statistics"
         self.ran.append(self._judged(Tier("invariance", words, tuple(faults), found.statistics)))
+        start = reach.nearest_to_medians(exact, found.starts, self.group_size)
+        patience = 1 if any(tier.faults for tier in self.ran) else reach.PATIENCE  # accused it is, with them or without
         self._try(
             "reach",
-            lambda: reach.from_one_point(
-                self.step, law, contrasts, exact[: self.group_size], found.slopes, self.seeds[5]
-            ),
+            lambda: reach.from_one_point(self.step, law, contrasts, start, found.slopes, self.seeds[5], patience),
         )
         self._try("independence", lambda: self._independence(law, contrasts, found))
         return ""

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastebm._checks import FloatArray
 from fastebm.testing.contrasts import DEGREES, Contrasts
@@ -14,6 +15,7 @@ from fastebm.testing.steps import Step
 _N_CHAINS = 1024
 _N_PARTS = 16  # of each column: missed by so many chains with a probability of 1e-28
 _SHORTEST, _LONGEST = 64, 16_384  # transitions
+PATIENCE = 4  # times as many for kernels that would be accused
 _FORGOTTEN = 1e-5  # of a start's share in a mean
 _UNCHANGED = 1e-6
 _LEAST_MOVED = 100
@@ -23,14 +25,19 @@ _LAGS = (1, 2, 3, 8, 16, 32, 64)  # lanes and tiles of ours, small ensembles of 
 
 
 def from_one_point(
-    step: Step, law: Law, contrasts: Contrasts, start: FloatArray, slopes: FloatArray, seed: int
+    step: Step, law: Law, contrasts: Contrasts, start: FloatArray, slopes: FloatArray, seed: int,
+    patience: int = PATIENCE,
 ) -> Tier:
     """Chains that all begin at one point: do they get to every part of the law, and to many places?
 
-    `start` is (1, dim); of ensembles it is where the walkers of one begin, (group_size, dim), and all begin like it.
+    `start` is (1, dim), see `nearest_to_medians`; of ensembles it is where the walkers of one begin, (group_size, dim),
+    and all begin like it.
 
     How many transitions that should take follows from `slopes` (n_moments,), how much chains remember of an exact
-    start. Slow chains may not have the law by then, but they have been everywhere.
+    start. It is too few rather than too many: what is remembered falls ever more slowly (autocorrelations of reversible
+    chains are log-convex), and the slowest of all functions need not be among the moments. So chains that are not
+    everywhere by then go on, up to `patience` times as long (a power of 2), and a kernel is accused only if that does
+    not help. Slow chains may not have the law when they are done, but they have been everywhere.
 
     Raises
     ------
@@ -48,32 +55,67 @@ def from_one_point(
     n_transitions = max(_SHORTEST, 2 ** math.ceil(math.log2(max(wanted, 1.0))))
     n_chains = -(-_N_CHAINS // len(start)) * len(start)
     begins = np.tile(start, (n_chains // len(start), 1))
-    ends = step(begins, n_transitions, seed)
+    seen = np.zeros((len(contrasts.columns), _N_PARTS), dtype=bool)
+    ends, done, faults = begins, 0, [""]
+    for one in np.random.SeedSequence(seed).generate_state(patience.bit_length(), np.uint64) >> np.uint64(1):
+        n_more = max(done, n_transitions)  # twice as many in all, each time
+        ends, done = step(ends, n_more, int(one)), done + n_more
+        if faults := _stuck(law, begins, ends, done):  # of what 1,024 chains have not done at all, more is no cure
+            break
+        shares = law.shares(ends)
+        for a in range(len(seen)):
+            seen[a] |= law.visited(shares[:, a], a, _N_PARTS)
+        if not (faults := _missed(contrasts.columns, start, seen, n_chains, done)):
+            break
+    return Tier("reach", f"{n_chains:,} chains from one point, {done} transitions", tuple(faults))
+
+
+def nearest_to_medians(draws: FloatArray, shares: FloatArray, n: int) -> FloatArray:
+    """The n draws of (m, dim) whose shares (m, n_columns) are all nearest to 1/2; distinct ones as far as they go.
+
+    From a point far out in a tail a right kernel may not get away: MALA proposes to leap over the law, and is rejected.
+    """
+    order = np.argsort(abs(shares - 0.5).max(axis=1), kind="stable")
+    if n == 1:
+        return draws[order[:1]]  # at once: to know distinct rows takes longer than all else here
+    is_repeated = np.ones(len(draws), dtype=bool)
+    is_repeated[np.unique(draws[order], axis=0, return_index=True)[1]] = False
+    return draws[order[np.argsort(is_repeated, kind="stable")[:n]]]
+
+
+def _stuck(law: Law, begins: FloatArray, ends: FloatArray, n_transitions: int) -> list[str]:
+    """Faults: coordinates that no chain changes, or only to few values."""
     faults = []
-    for i in range(start.shape[1]):
+    for i in range(begins.shape[1]):
         moved = ends[ends[:, i] != begins[:, i], i]
         n_places = len(np.unique(moved))
         if len(moved) == 0:
             faults.append(
-                f"x[{i}] stays at {start[0, i]:.6g} in each of {n_chains:,} chains for {n_transitions} transitions; "
-                "let the kernel move every coordinate."
+                f"x[{i}] stays at {begins[0, i]:.6g} in each of {len(begins):,} chains for {n_transitions} "
+                "transitions; let the kernel move every coordinate."
             )
         elif law.is_continuous and len(moved) >= _LEAST_MOVED and n_places < _DISTINCT * len(moved):
             faults.append(
                 f"{len(moved):,} chains that began at one point are at only {n_places:,} values of x[{i}] after "
                 f"{n_transitions} transitions; draw steps from a continuous law."
             )
-    shares = law.shares(ends)
-    for a, name in enumerate(contrasts.columns):
-        missed = ~law.visited(shares[:, a], a, _N_PARTS)
-        if missed.any():
-            part = int(np.argmax(missed))
+    return faults
+
+
+def _missed(
+    columns: tuple[str, ...], start: FloatArray, seen: NDArray[np.bool_], n_chains: int, n_transitions: int
+) -> list[str]:
+    """Faults: columns of which not all parts have been seen, (n_columns, n_parts)."""
+    faults = []
+    for name, parts in zip(columns, seen, strict=True):
+        if not parts.all():
+            part = int(np.argmin(parts))
             faults.append(
                 f"no chain of {n_chains:,} that began at x={start[0].tolist()} is where {name} is between its "
                 f"quantiles {part / _N_PARTS:.3g} and {(part + 1) / _N_PARTS:.3g} after {n_transitions} transitions; "
                 "the kernel does not reach all of the law."
             )
-    return Tier("reach", f"{n_chains:,} chains from one point, {n_transitions} transitions", tuple(faults))
+    return faults
 
 
 def n_lags(contrasts: Contrasts) -> int:
