@@ -25,6 +25,8 @@ ROWS: dict[str, Callable[[int], Report]] = {
     "rwmh-gauss100": samplers.gauss100,
     "mala-gauss10": samplers.mala_gauss10,
     "mala-gauss100": samplers.mala_gauss100,
+    "hmc-gauss10": samplers.hmc_gauss10,
+    "hmc-gauss100": samplers.hmc_gauss100,
     "normals": normals.measure,
     "maths": maths.measure,
     "lanes": lanes.measure,
