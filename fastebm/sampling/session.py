@@ -288,6 +288,7 @@ class Session:
         """The draws made so far, and warnings about them."""
         plan, chains = self.plan, self.chains
         n_made = self.n_sampled // plan.thin
+        moments = self.keeping.result() if n_made else None  # first: they take the place of their sums
         draws, energies = self.keeping.made(n_made, chains)
         tuned = self.tuned
         if tuned is None:
@@ -303,7 +304,7 @@ class Session:
             seed=plan.seed,
             interrupted=not self.is_over,
             converged=self.converged,
-            moments=self.keeping.result() if n_made else None,
+            moments=moments,
             timings=self.timings,
             settings={
                 **plan.describe(), "energy": self.energy.describe(), "kernel": self.kernel.describe(),
