@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 import fastebm as eb
 from benchmarks.machine import package_version
 from benchmarks.processes import import_times
-from benchmarks.targets import Target
+from benchmarks.targets import N_LEAPFROG, Target, ten_steps
 from benchmarks.timing import Bar, Contestant, Cost, Field, Measure, rate
 
 _STEPS_A_CALL = 100
 
 
-def samplers(target: Target, starts: NDArray[np.float64], bar: Bar | None = None) -> Field:
-    """The target's kernel from starts (n_chains, dim), one thread, millions of steps/s; the bar is BlackJAX's.
+def samplers(target: Target, starts: NDArray[np.float64], bar: Bar | None = None, items: int = 1) -> Field:
+    """The target's kernel from starts (n_chains, dim), one thread, millions of items/s; the bar is BlackJAX's.
 
-    emcee has random walks only.
+    A transition is so many items. emcee has random walks only.
     """
-    fields = [_blackjax(target, starts, bar) if _installed("jax", "blackjax") else _missing("BlackJAX", bar)]
+    fields = [_blackjax(target, starts, bar, items) if _installed("jax", "blackjax") else _missing("BlackJAX", bar)]
     if target.kernel is eb.RandomWalk:
         fields.append(_emcee(target, starts) if _installed("emcee") else _missing("emcee"))
     return Field([c for field in fields for c in field.contestants], [c for field in fields for c in field.costs])
@@ -82,7 +82,7 @@ def _missing(name: str, bar: Bar | None = None) -> Field:
     return Field([Contestant(name, None, "not installed", bar)])
 
 
-def _blackjax(target: Target, starts: NDArray[np.float64], bar: Bar | None) -> Field:
+def _blackjax(target: Target, starts: NDArray[np.float64], bar: Bar | None, items: int) -> Field:
     """All chains by vmap inside lax.scan, compiled ahead, float64; the generator is JAX's default, the faster one."""
     jax = _jax()
     import blackjax
@@ -96,6 +96,8 @@ def _blackjax(target: Target, starts: NDArray[np.float64], bar: Bar | None) -> F
 
         if target.kernel is eb.MALA:
             return blackjax.mala(log_density, target.step_size)
+        if target.kernel is ten_steps:
+            return blackjax.hmc(log_density, target.step_size, jnp.ones(dim), N_LEAPFROG)
         return blackjax.additive_step_random_walk.normal_random_walk(log_density, jnp.full(dim, target.step_size))
 
     def advance(states: Any, key: Any, *parameters: Any) -> tuple[Any, Any]:
@@ -126,7 +128,7 @@ def _blackjax(target: Target, starts: NDArray[np.float64], bar: Bar | None) -> F
 
     name = f"BlackJAX {package_version('blackjax')}, JAX {package_version('jax')}, float64"
     costs = [Cost("BlackJAX", "import", import_times("blackjax")[0]), Cost("BlackJAX", "compile", compile_seconds)]
-    return Field([Contestant(name, rate(run, n_chains * _STEPS_A_CALL / 1e6), bar=bar)], costs)
+    return Field([Contestant(name, rate(run, n_chains * _STEPS_A_CALL * items / 1e6), bar=bar)], costs)
 
 
 def _emcee(target: Target, starts: NDArray[np.float64]) -> Field:

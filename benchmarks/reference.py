@@ -84,6 +84,25 @@ class Reference:
         _check_rows(dim)
         self._call(f"{kernel}_{variant}", positions, streams, mean, precision, step, dim, n_blocks, n_steps, accepted)
 
+    def trajectories(
+        self,
+        variant: str,
+        positions: NDArray[np.float64],
+        streams: NDArray[np.uint64],
+        mean: NDArray[np.float64],
+        precision: NDArray[np.float64],
+        step: float,
+        n_leapfrog: int,
+        n_steps: int,
+        accepted: NDArray[np.int64],
+    ) -> None:
+        """Transitions of Hamiltonian Monte Carlo, of n_leapfrog steps each; otherwise as `gaussian_chains`."""
+        n_blocks, dim, _ = positions.shape
+        _check_rows(dim)
+        self._call(
+            f"hmc_{variant}", positions, streams, mean, precision, step, n_leapfrog, dim, n_blocks, n_steps, accepted
+        )
+
     def mixture_walk(
         self,
         variant: str,

@@ -23,7 +23,7 @@ class Target:
     Attributes
     ----------
     energy : written as plain Python, as a user would.
-    kernel : eb.RandomWalk or eb.MALA, called with the step size.
+    kernel : eb.RandomWalk, eb.MALA or `ten_steps`, called with the step size.
     step_size : of the proposal.
     starts : draws n points (n, dim) from the target itself, so that acceptance is stationary from the first transition.
     walk : makes transitions in C: (library, variant, positions, streams, step_size, n_steps, accepted).
@@ -42,10 +42,22 @@ class Target:
     of_many: Callable[..., Any]
 
 
-@functools.cache
+N_LEAPFROG = 10
+
+
+def ten_steps(step_size: float) -> eb.HMC:
+    """HMC as C and BlackJAX have it: every trajectory of the same number of steps."""
+    return eb.HMC(step_size, N_LEAPFROG, jitter=0.0)
+
+
 def gaussian(dim: int) -> Target:
     """Neither zero means nor unit variances: a contestant that left one out would be wrong, not faster."""
-    mean, variances = np.linspace(-1.7, 2.3, dim), np.linspace(1.0, 10.0, dim)
+    return _gaussian(dim, 10.0)
+
+
+@functools.cache
+def _gaussian(dim: int, condition: float) -> Target:
+    mean, variances = np.linspace(-1.7, 2.3, dim), np.linspace(1.0, condition, dim)
     precision = 1.0 / variances
 
     @eb.energy(dim, theta={"mean": mean, "precision": precision})
@@ -82,6 +94,20 @@ def langevin(dim: int) -> Target:
         library.gaussian_chains("langevin", variant, positions, streams, mean, precision, step, n_steps, accepted)
 
     return replace(target, kernel=eb.MALA, step_size=3.0 * dim ** (-1.0 / 3.0), walk=walk)
+
+
+@functools.cache
+def hamiltonian(dim: int) -> Target:
+    """A Gaussian of condition 100, sampled by trajectories of ten steps."""
+    target = _gaussian(dim, 100.0)
+    mean, precision = target.parameters
+
+    def walk(
+        library: Reference, variant: str, positions: Array, streams: Any, step: float, n_steps: int, accepted: Any
+    ) -> None:
+        library.trajectories(variant, positions, streams, mean, precision, step, N_LEAPFROG, n_steps, accepted)
+
+    return replace(target, kernel=ten_steps, step_size=1.6 * dim ** (-0.25), walk=walk)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ in it, or on the thread that computed it.
 """
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,23 +47,35 @@ def shape(n: int, dim: int) -> tuple[int, int]:
 
 def aligned(values: AnyArray) -> AnyArray:
     """A C-contiguous copy that begins on a cache line, so that vector loads and stores do not straddle two."""
-    memory = np.empty(values.nbytes + _CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % _CACHE_LINE
-    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy = _aligned_room(values.shape, values.dtype)
     copy[...] = values
     return copy
 
 
+def _aligned_room(shape: tuple[int, ...], dtype: Any) -> AnyArray:
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(n_bytes + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + n_bytes].view(dtype).reshape(shape)
+
+
 def pack(X: FloatArray, n_tiles: int, width: int) -> FloatArray:
     """Points (n, dim) as tiles (n_tiles, dim, width); columns that stand for no point repeat the last one."""
-    rows = np.minimum(np.arange(n_tiles * width), len(X) - 1)
-    return aligned(X[rows].reshape(n_tiles, width, -1).transpose(0, 2, 1))
+    n, dim = X.shape
+    packed = _aligned_room((n_tiles, dim, width), X.dtype)
+    n_full = min(n_tiles, n // width)
+    packed[:n_full] = X[: n_full * width].reshape(n_full, width, dim).transpose(0, 2, 1)  # without a copy in between
+    rows = np.minimum(np.arange(n_full * width, n_tiles * width), n - 1)
+    packed[n_full:] = X[rows].reshape(n_tiles - n_full, width, dim).transpose(0, 2, 1)
+    return packed
 
 
 def unpack(tiles: FloatArray, n: int) -> FloatArray:
     """The first n points of tiles (n_tiles, dim, width) as an array (n, dim) of their own."""
     n_tiles, dim, width = tiles.shape
-    return np.array(tiles.transpose(0, 2, 1).reshape(n_tiles * width, dim)[:n], order="C")
+    points = np.empty((n_tiles, width, dim), tiles.dtype)
+    points[...] = tiles.transpose(0, 2, 1)
+    return points.reshape(n_tiles * width, dim)[:n]
 
 
 def ranges(n: int, n_parts: int) -> list[tuple[int, int]]:

@@ -56,6 +56,33 @@ def langevin_faults(variant, eps, told_mean=None, told_precision=None, told_eps=
     )
 
 
+def trajectory_faults(variant, eps, told_mean=None, told_precision=None, told_n=targets.N_LEAPFROG):
+    """What is off at ALPHA after 16 transitions from exact starts, when the reference is told this."""
+    n_blocks, n_steps = 64, 16
+    n = n_blocks * reference.BLOCK
+    target = targets.hamiltonian(10)
+    mean, precision = target.parameters
+    positions = reference.blocks(target.starts(n))
+    accepted = np.zeros((n_blocks, reference.BLOCK), dtype=np.int64)
+    reference.load().trajectories(
+        variant, positions, reference.fresh_streams(n_blocks), mean if told_mean is None else told_mean,
+        precision if told_precision is None else told_precision, eps, told_n, n_steps, accepted,
+    )
+    x = target.starts(200_000)
+    v = np.random.default_rng().standard_normal(x.shape)
+    away, speed = x - mean, v - 0.5 * eps * precision * (x - mean)
+    for _ in range(targets.N_LEAPFROG):
+        away = away + eps * speed
+        speed = speed - eps * precision * away
+    speed += 0.5 * eps * precision * away
+    log_ratios = 0.5 * (precision * ((x - mean) ** 2 - away**2) + v**2 - speed**2).sum(axis=1)
+    chances = np.exp(np.minimum(0.0, log_ratios))
+    return law_faults(
+        positions.transpose(0, 2, 1).reshape(n, 10), accepted.ravel() / n_steps, mean, 1.0 / precision,
+        chances.mean(), chances.std() / math.sqrt(len(x)),
+    )
+
+
 def mixture_faults(variant, target, centres):
     """What is off at ALPHA after 64 transitions from exact starts, when the reference is told these centres."""
     n_blocks, n_steps = 64, 64
@@ -156,6 +183,17 @@ class TestReference:
         assert langevin_faults(variant, 1.4, told_mean=mean + 0.2)
         assert langevin_faults(variant, 1.4, told_precision=1.1 * precision)
         assert "acceptance" in langevin_faults(variant, 1.4, told_eps=1.3)
+
+    @VARIANTS
+    def test_trajectories(self, variant):
+        if not has_library():
+            return
+        mean, precision = targets.hamiltonian(10).parameters
+        assert trajectory_faults(variant, 1.7) == []
+        assert trajectory_faults(variant, 1.3) == []
+        assert trajectory_faults(variant, 1.7, told_mean=mean + 0.3)
+        assert trajectory_faults(variant, 1.7, told_precision=1.1 * precision)
+        assert "acceptance" in trajectory_faults(variant, 1.7, told_n=9)
 
     @pytest.mark.parametrize("dim", [2, 3, 8, 32, 1000])
     def test_the_gradient_of_rosenbrock(self, dim):

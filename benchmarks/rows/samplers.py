@@ -1,4 +1,4 @@
-"""rwmh-* and mala-*: kernels on an energy written as plain Python, 1,024 chains, float64, one thread."""
+"""rwmh-*, mala-*, hmc-*: kernels on an energy written as plain Python, 1,024 or 256 chains, float64, one thread."""
 
 import time
 import warnings
@@ -14,7 +14,8 @@ from benchmarks.timing import Bar, Cost, Measure, Report, compare, rate
 
 N_CHAINS = 1024
 QUANTITY = "M steps/s"
-_GRADIENTS = "M gradients/s"  # one a transition
+_GRADIENTS = "M gradients/s"  # one a transition, or one a leapfrog step
+_N_TRAJECTORIES = 256
 MILLIONS = N_CHAINS / 1e6
 
 
@@ -38,23 +39,46 @@ def mala_gauss100(n_rounds: int) -> Report:
     return _measure("mala-gauss100", targets.langevin(100), n_rounds, _GRADIENTS, 15.0)
 
 
+def hmc_gauss10(n_rounds: int) -> Report:
+    return _hmc("hmc-gauss10", 10, n_rounds, 0.8)
+
+
+def hmc_gauss100(n_rounds: int) -> Report:
+    return _hmc("hmc-gauss100", 100, n_rounds, None)
+
+
 def transitions(target: Target, n_threads: int, n_chains: int = N_CHAINS) -> Callable[[int], float]:
     """A function that makes n transitions of every chain with fastebm and returns the seconds they took."""
     _sample(target, 1, n_threads, n_chains)  # compiles what is not compiled yet
     return lambda n: _sample(target, n, n_threads, n_chains)["sampling"]
 
 
+def _hmc(name: str, dim: int, n_rounds: int, of_c: float | None) -> Report:
+    return _measure(
+        name, targets.hamiltonian(dim), n_rounds, _GRADIENTS, 10.0, of_c, _N_TRAJECTORIES, targets.N_LEAPFROG
+    )
+
+
 def _measure(
-    name: str, target: Target, n_rounds: int, quantity: str = QUANTITY, times_blackjax: float = 10.0
+    name: str,
+    target: Target,
+    n_rounds: int,
+    quantity: str = QUANTITY,
+    times_blackjax: float = 10.0,
+    of_c: float | None = 0.9,
+    n_chains: int = N_CHAINS,
+    items: int = 1,
 ) -> Report:
-    """Transitions of all chains per second, against both variants of the C reference and the peers installed."""
+    """Items of all chains per second, of which a transition has some, against C in both variants and the peers."""
     costs = [
         Cost("fastebm", "import", import_times("fastebm")[0]),
-        Cost("fastebm", f"compile {name}, or load from the disk cache", _sample(target, 1, 1)["compilation"]),
+        Cost("fastebm", f"compile {name}, or load from the disk cache", _sample(target, 1, 1, n_chains)["compilation"]),
     ]
-    c = reference.field(lambda library, variant: _c_rate(target, library, variant), Bar(0.9, at_least=True))
-    others = peers.samplers(target, target.starts(N_CHAINS), Bar(times_blackjax, at_least=True))
-    ours = rate(transitions(target, n_threads=1), MILLIONS)
+    millions = n_chains * items / 1e6
+    bar = None if of_c is None else Bar(of_c, at_least=True)
+    c = reference.field(lambda library, variant: _c_rate(target, library, variant, n_chains, millions), bar)
+    others = peers.samplers(target, target.starts(n_chains), Bar(times_blackjax, at_least=True), items)
+    ours = rate(transitions(target, n_threads=1, n_chains=n_chains), millions)
     results = compare(name, quantity, ours, c.contestants + others.contestants, n_rounds)
     return Report(results, costs + c.costs + others.costs, c.notes)
 
@@ -70,9 +94,9 @@ def _sample(target: Target, n: int, n_threads: int, n_chains: int = N_CHAINS) ->
     return run.timings
 
 
-def _c_rate(target: Target, library: reference.Reference, variant: str) -> Measure:
-    n_blocks = N_CHAINS // reference.BLOCK
-    positions = reference.blocks(target.starts(N_CHAINS))
+def _c_rate(target: Target, library: reference.Reference, variant: str, n_chains: int, millions: float) -> Measure:
+    n_blocks = n_chains // reference.BLOCK
+    positions = reference.blocks(target.starts(n_chains))
     streams = reference.fresh_streams(n_blocks)
     accepted = reference.aligned(np.zeros((n_blocks, reference.BLOCK), dtype=np.int64))
 
@@ -81,4 +105,4 @@ def _c_rate(target: Target, library: reference.Reference, variant: str) -> Measu
         target.walk(library, variant, positions, streams, target.step_size, n, accepted)
         return time.perf_counter() - began
 
-    return rate(run, MILLIONS)
+    return rate(run, millions)

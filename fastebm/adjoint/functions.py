@@ -11,7 +11,7 @@ import numpy as np
 from fastebm._compile import inlined
 from fastebm.adjoint import rules
 from fastebm.adjoint.bodies import Body
-from fastebm.adjoint.lines import without_copies, without_empty_sums, written
+from fastebm.adjoint.lines import set_in_one_loop, without_copies, without_empty_sums, written
 from fastebm.adjoint.reversal import reversed_lines
 from fastebm.adjoint.scopes import Array, Record, Scalar, Scopes, Value, array_of
 from fastebm.adjoint.statements import Operand
@@ -24,10 +24,14 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Adjoint:
-    """A derivative as Python source, and as the plain function that it defines."""
+    """A derivative as Python source, and as the plain function that it defines.
+
+    `sets_all` if it gives every element of x_bar its value, whatever that was before.
+    """
 
     text: str
     function: Any
+    sets_all: bool = False
 
 
 def adjoint_of(
@@ -46,7 +50,8 @@ def adjoint_of(
     Returns
     -------
     A function (x, theta, data, x_bar, weight), or with theta_bar, that adds weight times the derivative to x_bar or to
-    the parts of theta_bar, each in a row; and along x gives the function's own value.
+    the parts of theta_bar, each in a row; and along x gives the function's own value. Where one loop adds to every
+    element of x_bar once, and nothing else does, it puts the derivative there instead: x_bar must be 0 before.
 
     Raises
     ------
@@ -68,10 +73,11 @@ def adjoint_of(
     operand = Operand(result.text, result.is_active)
     lines = reversed_lines(scopes.top, operand, "weight", shapes, outputs, gives_result=wrt == "x")
     lines = without_empty_sums(without_copies(lines, outputs | {"energy"}))
+    sets_all = set_in_one_loop(lines, "x_bar", dim)
     last = ["    return energy"] if wrt == "x" else [] if lines else ["    pass"]
     head = f"def {function.__name__.strip('<>')}_{wrt}_bar(x, theta, data, {wrt}_bar, weight):"
     text = ast.unparse(ast.parse("\n".join([head, *written(lines), *last])))
     helpers = {"damped": inlined(rules.damped), "wrapped": inlined(rules.wrapped), "zeros": zeros}
     namespace: dict[str, Any] = {**WORDS, **helpers, "inf": np.inf, "nan": np.nan, **scopes.constants}
     exec(compile(text, f"<adjoint of {function.__name__}>", "exec"), namespace)
-    return Adjoint(text, namespace[head[4 : head.index("(")]])
+    return Adjoint(text, namespace[head[4 : head.index("(")]], sets_all)

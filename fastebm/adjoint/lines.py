@@ -63,6 +63,17 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def set_in_one_loop(code: list[Code], array: str, size: int) -> bool:
+    """Whether one loop over all `size` elements adds to each of them once, and nothing else does; it then sets them."""
+    found = [line for line in every_line(code) if line.array == array]
+    for one in code:
+        if isinstance(one, Loop) and one.range == f"range({size} - 1, -1, -1)" and len(found) == 1:
+            if found[0].target == f"{array}[{one.variable}]" and any(line is found[0] for line in one.body):
+                found[0].is_sum = False
+                return True
+    return False
+
+
 def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozenset[str]]:
     """The lines that `wanted` names hang on, in order, and the names that are wanted before them."""
     kept: list[Code] = []

@@ -63,7 +63,7 @@ class Derived:
         code, dim = self.code, self.code.dim
         return Makers(
             lambda: tile_energy_of(code.call, code.unpack, dim),
-            lambda: tile_grad_of(self.adjoint("x").function, code.unpack, dim),
+            self._grad,
             self._grad_theta,
             lambda: tile_hvp_of(self.adjoint("x").function, code.unpack, dim),
         )
@@ -75,6 +75,10 @@ class Derived:
             code.energy, code.dual_grad, code.dual_grad_theta,
             lambda: code.adjoint_hvp(self.adjoint("x").function),
         )
+
+    def _grad(self) -> Callable[..., Any]:
+        adjoint = self.adjoint("x")
+        return tile_grad_of(adjoint.function, self.code.unpack, self.code.dim, sets_all=adjoint.sets_all)
 
     def _grad_theta(self) -> Callable[..., Any]:
         if not self.shapes:

@@ -124,57 +124,54 @@ def advance(  # type: ignore[no-untyped-def]
     e_y, totals, exponentials = scratch[4 * dim], scratch[4 * dim + 1], scratch[4 * dim + 2]
     center, steps = settings[FRONT : FRONT + dim], settings[FRONT + dim : FRONT + 2 * dim]
     root = settings[FRONT + 2 * dim :]
-    is_dense = root.shape[0] > 0
+    is_dense, is_learning = root.shape[0] > 0, settings[2] > 0.0
     for _ in range(n_transitions):
         share = van_der_corput(memory[0, 0])
         n_steps = max(1, int(settings[0] * (1.0 + settings[1] * (2.0 * share - 1.0)) + 0.5))
         for l in range(0, width, LANES):
-            state = load_streams(streams, l)
+            state, squares = load_streams(streams, l), as_lane(0.0)
             for i in range(0, dim - 1, 2):
                 first, second, state = lane_normals(state)
-                store(v, i, l, first)
-                store(v, i + 1, l, second)
+                begin(first, i, steps, x, g, v, y, l, is_dense)
+                begin(second, i + 1, steps, x, g, v, y, l, is_dense)
+                squares = squares + first * first + second * second
             if dim % 2:
                 last, _, state = lane_normals(state)
-                store(v, dim - 1, l, last)
+                begin(last, dim - 1, steps, x, g, v, y, l, is_dense)
+                squares = squares + last * last
             exponential, state = lane_exponentials(state)
             store_row(exponentials, l, exponential)
             store_streams(streams, l, state)
-            store_row(totals, l, load_row(e, l) + 0.5 * squares(v, l))
-            if is_dense:
-                kick_along(root, 0.5, v, g, row, l)
-                drift_along(root, x, v, y, l)
-            else:
-                for i in range(dim):
-                    speed = load(v, i, l) - (0.5 * steps[i]) * load(g, i, l)
-                    store(v, i, l, speed)
-                    store(y, i, l, load(x, i, l) + steps[i] * speed)
-            store_row(memory[0], l, load_row(memory[0], l) + 1.0)
+            store_row(totals, l, load_row(e, l) + 0.5 * squares)
+            store(memory, 0, l, load(memory, 0, l) + 1.0)
+        if is_dense:
+            leap_along(root, 0.5, x, v, g, y, row)
         for _ in range(n_steps - 1):
             grad(y, packed, e_y, g_y)
-            for l in range(0, width, LANES):
-                if is_dense:
-                    kick_along(root, 1.0, v, g_y, row, l)
-                    drift_along(root, y, v, y, l)
-                else:
-                    for i in range(dim):
-                        speed = load(v, i, l) - steps[i] * load(g_y, i, l)
-                        store(v, i, l, speed)
-                        store(y, i, l, load(y, i, l) + steps[i] * speed)
-        grad(y, packed, e_y, g_y)
-        for l in range(0, width, LANES):
             if is_dense:
-                kick_along(root, 0.5, v, g_y, row, l)
+                leap_along(root, 1.0, y, v, g_y, y, row)
             else:
-                for i in range(dim):
-                    store(v, i, l, load(v, i, l) - (0.5 * steps[i]) * load(g_y, i, l))
+                leap(steps, v, g_y, y)
+        grad(y, packed, e_y, g_y)
+        if is_dense:
+            kick_along(root, 0.5, v, g_y, row)
+        for l in range(0, width, LANES):
+            squares, nothing = as_lane(0.0), as_lane(0.0)
+            for i in range(dim):
+                speed = load(v, i, l)
+                if not is_dense:
+                    speed = speed - (0.5 * steps[i]) * load(g_y, i, l)
+                    if is_learning:
+                        store(v, i, l, speed)
+                squares += speed * speed
+                nothing += 0.0 * load(y, i, l)
             there = load_row(e_y, l)
-            log_ratio = load_row(totals, l) - (there + 0.5 * squares(v, l))
+            log_ratio = load_row(totals, l) - (there + 0.5 * squares)
             # a trajectory that has left for infinity, or whose speed has, is no fault of the energy
-            is_number = ((there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))) | has_left(y, l)
+            is_number = ((there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))) | ~(nothing == 0.0)
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
             accepted = (-load_row(exponentials, l) < log_ratio) & (there > -np.inf) & (there < np.inf)
-            if settings[2] > 0.0:
+            if is_learning:
                 learn(center, steps, root, x, y, v, log_ratio, share, row, memory, l)
             note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, exponentials)
             move(accepted, l, x, y)
@@ -196,40 +193,46 @@ def van_der_corput(n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def squares(v, l):  # type: ignore[no-untyped-def]
-    """|v|**2 of columns l to l + LANES."""
-    total = as_lane(0.0)
-    for i in range(v.shape[0]):
-        total += load(v, i, l) * load(v, i, l)
-    return total
+def begin(normal, i, steps, x, g, v, y, l, is_dense):  # type: ignore[no-untyped-def]
+    """A normal velocity along coordinate i, and the first half kick and the first drift, but for dense metrics."""
+    if is_dense:
+        store(v, i, l, normal)
+    else:
+        speed = normal - (0.5 * steps[i]) * load(g, i, l)
+        store(v, i, l, speed)
+        store(y, i, l, load(x, i, l) + steps[i] * speed)
 
 
 @inlined
-def has_left(y, l):  # type: ignore[no-untyped-def]
-    """Whether a coordinate is infinite or nan."""
-    nothing = as_lane(0.0)
-    for i in range(y.shape[0]):
-        nothing += 0.0 * load(y, i, l)
-    return ~(nothing == 0.0)
+def leap(steps, v, g, y):  # type: ignore[no-untyped-def]
+    """v -= steps * g, then y += steps * v."""
+    for l in range(0, v.shape[1], LANES):
+        for i in range(v.shape[0]):
+            speed = load(v, i, l) - steps[i] * load(g, i, l)
+            store(v, i, l, speed)
+            store(y, i, l, load(y, i, l) + steps[i] * speed)
 
 
 @inlined
-def kick_along(root, share, v, g, row, l):  # type: ignore[no-untyped-def]
-    """v -= share L^T g; overwrites `row` (dim, width)."""
-    correlate_back(root, g, row, l)
-    for i in range(v.shape[0]):
-        store(v, i, l, load(v, i, l) - share * load(row, i, l))
-
-
-@inlined
-def drift_along(root, x, v, y, l):  # type: ignore[no-untyped-def]
-    """y = x + L v."""
+def leap_along(root, share, x, v, g, y, row):  # type: ignore[no-untyped-def]
+    """v -= share L^T g, then y = x + L v; overwrites `row` (dim, width)."""
     dim = v.shape[0]
-    for i in range(dim):
-        total = root[i * dim] * load(v, 0, l)
-        for j in range(1, i + 1):
-            total += root[i * dim + j] * load(v, j, l)
-        store(y, i, l, load(x, i, l) + total)
+    kick_along(root, share, v, g, row)
+    for l in range(0, v.shape[1], LANES):
+        for i in range(dim):
+            total = root[i * dim] * load(v, 0, l)
+            for j in range(1, i + 1):
+                total += root[i * dim + j] * load(v, j, l)
+            store(y, i, l, load(x, i, l) + total)
+
+
+@inlined
+def kick_along(root, share, v, g, row):  # type: ignore[no-untyped-def]
+    """v -= share L^T g; overwrites `row` (dim, width)."""
+    for l in range(0, v.shape[1], LANES):
+        correlate_back(root, g, row, l)
+        for i in range(v.shape[0]):
+            store(v, i, l, load(v, i, l) - share * load(row, i, l))
 
 
 @inlined
@@ -260,5 +263,5 @@ def learn(center, steps, root, x, y, v, log_ratio, share, row, memory, l):  # ty
     weight = np.where(log_ratio == log_ratio, np.exp(np.minimum(log_ratio, 0.0)), 0.0)
     weight = np.where(abs(signal) < np.inf, weight, 0.0)
     signal = np.where(weight > 0.0, weight * signal, 0.0)
-    store_row(memory[1], l, load_row(memory[1], l) + signal)
-    store_row(memory[2], l, load_row(memory[2], l) + weight)
+    store(memory, 1, l, load(memory, 1, l) + signal)
+    store(memory, 2, l, load(memory, 2, l) + weight)

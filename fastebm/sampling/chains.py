@@ -121,7 +121,8 @@ class Chains:
     def forget(self) -> None:
         """Start counting anew."""
         self.n_accepted[:] = 0
-        self.n_faults[:] = 0
+        if self.n_faults.any():  # memory that nobody has written to is none yet
+            self.n_faults[:] = 0
         self.n_transitions = 0
 
     def settle(self) -> None:

@@ -12,6 +12,7 @@ from fastebm._checks import FloatArray
 from fastebm.files import FileFormatError, FileWriteError
 
 KIND = "checkpoint"
+_PIECE = 2**19  # bytes
 
 
 class SideFile:
@@ -39,22 +40,29 @@ class SideFile:
         ------
         FileWriteError : they cannot be written; what was there before is counted as before.
         """
-        block = np.concatenate([draws, energies[:, :, None]], axis=2).transpose(1, 0, 2)
-        content = np.ascontiguousarray(block, dtype="<f8").tobytes()
-        place = self.n_draws * draws.shape[0] * (draws.shape[2] + 1) * 8
+        n_chains, n_new, dim = draws.shape
+        n_a_time = max(1, _PIECE // (8 * n_chains * (dim + 1)))
+        place = self.n_draws * n_chains * (dim + 1) * 8
+        crc = self.crc
         try:
             with open(self.path, "r+b" if self.n_draws else "wb") as stream:
                 stream.truncate(place)
                 stream.seek(place)
-                stream.write(content)
+                for first in range(0, n_new, n_a_time):  # in pieces, which stay in the cache
+                    some = slice(first, first + n_a_time)
+                    piece = np.empty((len(range(n_new)[some]), n_chains, dim + 1), dtype="<f8")
+                    piece[:, :, :dim] = draws[:, some].transpose(1, 0, 2)
+                    piece[:, :, dim] = energies[:, some].T
+                    crc = zlib.crc32(piece, crc)
+                    stream.write(piece.data)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as fault:
             raise FileWriteError(
                 f"{self.path} cannot be written: {fault.strerror or fault}; free space there, or choose another path."
             ) from fault
-        self.n_draws += draws.shape[1]
-        self.crc = zlib.crc32(content, self.crc)
+        self.n_draws += n_new
+        self.crc = crc
 
     def read(self, n_draws: int, crc: int, draws: FloatArray, energies: FloatArray) -> None:
         """The first n draws, into draws (n_chains, >= n, dim) and energies (n_chains, >= n).

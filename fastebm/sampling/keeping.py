@@ -39,6 +39,7 @@ class Keeping:
         self.n_chains, self.dim = n_chains, dim
         self.columns = np.array([i for i in range(dim) if i not in clamp])
         self.moments: MomentSums | None = None
+        self.kept: Moments | None = None
         room = 0 if keep in ("moments", "last") else n_draws
         if keep in MODES:
             _refuse_too_much(n_chains, room, dim)
@@ -69,10 +70,11 @@ class Keeping:
         return last, chains.energies[:, None].copy()
 
     def result(self) -> Moments | None:
-        """The moments, where they were kept, of all coordinates."""
-        if self.moments is None:
-            return None
-        return self.moments.moments(self.n_chains, self.columns, self.dim, self.clamp)
+        """The moments, where they were kept, of all coordinates; their sums are let go, and nothing can be added."""
+        if self.moments is not None:
+            self.kept = self.moments.moments(self.n_chains, self.columns, self.dim, self.clamp)
+            self.moments = None
+        return self.kept
 
     def state(self) -> dict[str, Any]:
         return {} if self.moments is None else self.moments.state(self.n_chains)

@@ -128,12 +128,12 @@ class MomentSums:
     def moments(self, n: int, columns: Any, dim: int, clamp: Mapping[int, float]) -> Moments:
         """Of the first n chains, with the clamped coordinates between those that move."""
         rows = self.frame.shape[1]
-        means, squares = (tiles.unpack(part, n) for part in (self.sums[:, :rows], self.sums[:, rows:]))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            squares /= self.n_draws - 1 if self.n_draws > 1 else np.nan
         places = [*columns, dim]
-        mean, var = np.zeros((n, dim)), np.zeros((n, dim))
-        mean[:, columns], var[:, columns] = means[:, :-1], squares[:, :-1]
+        mean, var, energy_mean, energy_var = np.zeros((n, dim)), np.zeros((n, dim)), np.empty(n), np.empty(n)
+        n_squares = self.n_draws - 1 if self.n_draws > 1 else np.nan
+        for row, place in enumerate(places):  # one after the other: chains may be many
+            (energy_mean if place == dim else mean[:, place])[:] = self.sums[:, row].ravel()[:n]
+            (energy_var if place == dim else var[:, place])[:] = self.sums[:, rows + row].ravel()[:n] / n_squares
         counts = np.zeros((dim + 1, N_BINS), dtype=np.int64)
         center, width = np.zeros(dim + 1), np.ones(dim + 1)
         counts[places], center[places], width[places] = self.counts.sum(axis=0), self.frame[0], self.frame[1]
@@ -141,7 +141,7 @@ class MomentSums:
             mean[:, i], center[i] = value, value
             counts[i, N_BINS // 2 - 1 : N_BINS // 2 + 1] = 1
             width[i] = 1e-300
-        return Moments(self.n_draws, mean, var, means[:, -1].copy(), squares[:, -1].copy(), counts, center, width)
+        return Moments(self.n_draws, mean, var, energy_mean, energy_var, counts, center, width)
 
     def by_chain(self, n: int) -> FloatArray:
         """The running means and sums of squares of the first n chains, (n, 2 (dim + 1))."""

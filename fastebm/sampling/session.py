@@ -1,6 +1,7 @@
 """One run from its start to its end, in pieces: rounds of warm-up, then draws, with looks and checkpoints between."""
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -98,6 +99,7 @@ class Session:
         self.side = None if plan.checkpoint is None else checkpoints.SideFile(plan.checkpoint)
         self.faults: list[str] = []
         self._written = 0.0
+        self._writer: threading.Thread | None = None
 
     # ---- the beginning ----
 
@@ -110,7 +112,7 @@ class Session:
             remarks.refuse_no_slope(self.chains)
         self.timings["compilation"] = time.perf_counter() - began
         if self.plan.checkpoint is not None:
-            self._write()  # a path that cannot be written is an error now, not after hours
+            self._content()()  # a path that cannot be written is an error now, not after hours
 
     def restore(self, header: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
@@ -176,8 +178,11 @@ class Session:
                 raise
             self.is_stopped = True
             self.faults.append(str(fault))
+        finally:
+            self._wait()
         if self.plan.checkpoint is not None and not self.is_mid_round:
             self._save()
+            self._wait()
 
     def _warm_up(self, after_block: Callable[[int], bool]) -> None:
         began, before = time.perf_counter(), self.timings["warmup"]
@@ -245,42 +250,60 @@ class Session:
             self._save()
 
     def _save(self) -> None:
+        """Write a checkpoint, in a thread of its own, while the chains go on from copies of what it holds."""
+        self._wait()
+        self._written = time.perf_counter()
+        self._writer = threading.Thread(target=self._written_or_told, args=(self._content(),), name="fastebm-checkpoint")
+        self._writer.start()
+
+    def _wait(self) -> None:
+        """Until the checkpoint that is being written, if there is one, is on disk."""
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+
+    def _written_or_told(self, write: Callable[[], None]) -> None:
         """Write a checkpoint; where that is impossible now, say so at the end and go on."""
         try:
-            self._write()
+            write()
         except FileWriteError as fault:
             message = f"{fault} The run went on in memory; its last checkpoint is as it was."
             if message not in self.faults:
                 self.faults.append(message)
-        self._written = time.perf_counter()
 
-    def _write(self) -> None:
-        plan, chains, side = self.plan, self.chains, self.side
-        assert plan.checkpoint is not None
+    def _content(self) -> Callable[[], None]:
+        """What writes a checkpoint of this moment: it reads nothing that the run will change."""
+        plan, side, keeping = self.plan, self.side, self.keeping
+        path = plan.checkpoint
+        assert path is not None
         assert side is not None
-        n_made = self.n_sampled // plan.thin
-        if self.keeping.energies.shape[1] and n_made > side.n_draws:
-            side.append(
-                self.keeping.draws[:, side.n_draws : n_made], self.keeping.energies[:, side.n_draws : n_made]
-            )
+        n_made = self.n_sampled // plan.thin if keeping.energies.shape[1] else 0
         header = {
             "plan": plan.describe(), "energy": self.energy.describe(), "shapes": self.energy.shapes,
-            "kernel": self.kernel.describe(), "timings": self.timings, "converged": self.converged,
-            "n_warmed": self.n_warmed, "n_sampled": self.n_sampled, "n_saved": side.n_draws, "crc": side.crc,
+            "kernel": self.kernel.describe(), "timings": dict(self.timings), "converged": self.converged,
+            "n_warmed": self.n_warmed, "n_sampled": self.n_sampled,
             "is_tuned": self.tuned is not None, "is_over": self.is_over,
         }
-        arrays = {"theta": self.energy.theta, **chains.state(), **self.keeping.state()}
+        arrays = {"theta": self.energy.theta, **self.chains.state(), **keeping.state()}
         if self.tuned is not None:
-            path = self.tuned.path_length
+            path_length = self.tuned.path_length
             arrays |= {
                 "step_size": np.asarray(self.tuned.step_size), "scale": self.tuned.scale,
-                "path_length": np.array(math.nan if path is None else path),
+                "path_length": np.array(math.nan if path_length is None else path_length),
             }
             if self.tuned.betas is not None:
                 arrays["betas"] = self.tuned.betas
         elif self.tuner is not None:
             arrays |= self.tuner.state()
-        checkpoints.write(plan.checkpoint, header, arrays)
+        arrays = {name: np.array(one) for name, one in arrays.items()}
+
+        def write() -> None:
+            if n_made > side.n_draws:  # draws that were made stay as they are
+                new = slice(side.n_draws, n_made)
+                side.append(keeping.draws[:, new], keeping.energies[:, new])
+            checkpoints.write(path, {**header, "n_saved": side.n_draws, "crc": side.crc}, arrays)
+
+        return write
 
     # ---- the end ----
 
@@ -288,6 +311,7 @@ class Session:
         """The draws made so far, and warnings about them."""
         plan, chains = self.plan, self.chains
         n_made = self.n_sampled // plan.thin
+        moments = self.keeping.result() if n_made else None  # first: they take the place of their sums
         draws, energies = self.keeping.made(n_made, chains)
         tuned = self.tuned
         if tuned is None:
@@ -305,7 +329,7 @@ class Session:
             seed=plan.seed,
             interrupted=not self.is_over,
             converged=self.converged,
-            moments=self.keeping.result() if n_made else None,
+            moments=moments,
             timings=self.timings,
             settings={
                 **plan.describe(), "energy": self.energy.describe(), "kernel": self.kernel.describe(),

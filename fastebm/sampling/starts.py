@@ -139,11 +139,12 @@ def _into_domain(X: FloatArray, energy: Energy) -> FloatArray:
 
     Where 0 is outside one wall, the draws are taken about that wall.
     """
+    if energy.values is None and energy.domain is None:
+        return X
     share = (X / _SPREAD * 0.5) % 1.0  # a normal number of standard deviation 1/2, modulo 1: even to two per cent
     if energy.values is not None:
         return np.asarray(energy.values[np.minimum(len(energy.values) * share, len(energy.values) - 1).astype(np.intp)])
-    if energy.domain is None:
-        return X
+    assert energy.domain is not None
     lower, upper = energy.domain.T
     two = np.isfinite(lower) & np.isfinite(upper)
     low, high = np.where(two, lower, 0.0), np.where(two, upper, 1.0)
