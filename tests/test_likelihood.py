@@ -34,11 +34,11 @@ def mean_log_likelihood(energy, theta, data):
     return -moved.energy(data).mean() - eb.log_partition(moved, rtol=1e-9).value
 
 
-def differences(energy, data, directions, step=5e-3):
-    """Fourth-order central differences of minus the mean log-likelihood along each direction in the parameters."""
-    slopes = np.empty(len(directions))
-    for k, direction in enumerate(directions):
-        move = step * direction
+def differences(energy, data, step=5e-3):
+    """Fourth-order central differences of minus the mean log-likelihood in each parameter."""
+    slopes = np.empty(energy.n_params)
+    for k in range(energy.n_params):
+        move = step * np.eye(energy.n_params)[k]
         at = {n: -mean_log_likelihood(energy, energy.theta + n * move, data) for n in (-2, -1, 1, 2)}
         slopes[k] = (8.0 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12.0 * step)
     return slopes
@@ -56,13 +56,11 @@ def test_gradient_is_the_slope_of_the_exact_likelihood(name, seed):
     energy = ENERGIES[name]
     energy = energy.with_theta(energy.theta + 0.1 * rng.standard_normal(energy.n_params))
     data = np.abs(rng.normal(0.3, 1.0, (5, energy.dim)))
-    # an error in any parameter shows along directions by chance, which take less than one difference for each
-    directions = np.linalg.qr(rng.standard_normal((energy.n_params, 2)))[0].T
     gradient = GRADIENT(energy, data)
-    slopes = differences(energy, data, directions)
-    assert agrees(directions @ gradient, slopes)
-    assert not agrees(-directions @ gradient, slopes)
-    assert not agrees(directions @ energy.mean_grad_theta(data), slopes)  # the model's side left out
+    slopes = differences(energy, data)
+    assert agrees(gradient, slopes)
+    assert not agrees(-gradient, slopes)
+    assert not agrees(energy.mean_grad_theta(data), slopes)  # the model's side left out
 
 
 @given(seed=st.integers(0, 2**32), dim=st.integers(1, 2))
