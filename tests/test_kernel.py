@@ -17,11 +17,15 @@ from fastebm.kernels import (
     HMC,
     MALA,
     ULA,
+    Annealing,
     Barker,
+    Cycle,
     DelayedRejection,
     Gibbs,
     GibbsWithGradients,
     Kernel,
+    MixtureOfKernels,
+    ParallelTempering,
     RandomWalk,
     SpinFlip,
     default_kernel,
@@ -29,6 +33,8 @@ from fastebm.kernels import (
 from fastebm.kernels.descriptions import KERNELS, rebuild
 from fastebm.kernels.discrete import DiscreteKernel
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, COUNTS, correlate, correlate_back, move, note
+from fastebm.kernels.several import SeveralRules
+from fastebm.kernels.tempered import TemperedKernel
 from fastebm.lanes.lane import load_row
 from fastebm.tiles import LANES
 
@@ -49,7 +55,8 @@ def test_a_kernel_that_lacks_something_is_found_when_it_is_made():
         Idle()
 
 
-STEPPING = [kind for kind in EVERY if not issubclass(kind, DiscreteKernel)]
+COMPOUND = [kind for kind in EVERY if issubclass(kind, SeveralRules | TemperedKernel)]
+STEPPING = [kind for kind in EVERY if kind not in COMPOUND and not issubclass(kind, DiscreteKernel)]
 SPINS = eb.energy(2, values=(-1, 1))(lambda x: 0.5 * x[0] * x[1])
 
 
@@ -92,6 +99,8 @@ def test_what_every_discrete_kernel_has(kind):
     RandomWalk(), RandomWalk([0.5, 2.0], proposal="student", df=3), MALA(metric="dense"), ULA(0.1), Barker(0.3),
     DelayedRejection(), DelayedRejection([0.5, 2.0], 0.3, metric="dense"),
     HMC(0.2, 7, jitter=0.1), HMC(n_leapfrog=None), Gibbs(), Gibbs([0, 1, 0]), GibbsWithGradients(), SpinFlip(),
+    Cycle([RandomWalk(), MALA(0.2)]), MixtureOfKernels([Gibbs(), Cycle([SpinFlip()])], [1.0, 3.0]),
+    ParallelTempering(MALA(), 5, hottest=0.1), ParallelTempering(betas=[0.5, 1.0]), Annealing(Gibbs(), hottest=0.5),
 ], ids=repr)
 def test_kernels_are_rebuilt_from_their_descriptions(kernel):
     described = json.loads(json.dumps(kernel.describe()))
@@ -106,9 +115,10 @@ def test_an_unknown_kernel_is_named():
 
 
 def test_all_kernels_are_among_them():
-    assert {RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip} == set(
-        EVERY
-    ) == set(KERNELS.values())
+    assert {
+        RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip, Cycle,
+        MixtureOfKernels, ParallelTempering, Annealing,
+    } == set(EVERY) == set(KERNELS.values())
 
 
 def test_discrete_energies_have_another_default():
