@@ -23,6 +23,7 @@ from fastebm.kernels import (
     GibbsWithGradients,
     Kernel,
     RandomWalk,
+    Slice,
     SpinFlip,
     default_kernel,
 )
@@ -92,6 +93,7 @@ def test_what_every_discrete_kernel_has(kind):
     RandomWalk(), RandomWalk([0.5, 2.0], proposal="student", df=3), MALA(metric="dense"), ULA(0.1), Barker(0.3),
     DelayedRejection(), DelayedRejection([0.5, 2.0], 0.3, metric="dense"),
     HMC(0.2, 7, jitter=0.1), HMC(n_leapfrog=None), Gibbs(), Gibbs([0, 1, 0]), GibbsWithGradients(), SpinFlip(),
+    Slice([0.5, 2.0]), Slice(prior=eb.Gaussian([0.1, 0.2], [[2.0, 0.3], [0.3, 1.0]])),
 ], ids=repr)
 def test_kernels_are_rebuilt_from_their_descriptions(kernel):
     described = json.loads(json.dumps(kernel.describe()))
@@ -106,7 +108,7 @@ def test_an_unknown_kernel_is_named():
 
 
 def test_all_kernels_are_among_them():
-    assert {RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip} == set(
+    assert {RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, Slice, SpinFlip} == set(
         EVERY
     ) == set(KERNELS.values())
 
