@@ -54,12 +54,14 @@ def twin_of(kernel: Kernel) -> Callable[[FloatArray, int], Twin]:
 
     Raises
     ------
-    NotRun : there is none.
+    NotRun : there is none, or it cannot be a part of the kernel's.
     """
-    if isinstance(kernel, SeveralRules):
-        return functools.partial(SeveralTwin, parts=[twin_of(part) for part in kernel.kernels])
-    if isinstance(kernel, ParallelTempering):
-        return functools.partial(ParallelTemperingTwin, parts=[twin_of(kernel.kernel)])
+    if isinstance(kernel, SeveralRules | ParallelTempering):
+        parts = kernel.kernels if isinstance(kernel, SeveralRules) else [kernel.kernel]
+        if any(isinstance(part, Slice) for part in parts):
+            raise NotRun("the twin of Slice draws as it goes, those of kernels made of others draw beforehand")
+        kind = SeveralTwin if isinstance(kernel, SeveralRules) else ParallelTemperingTwin
+        return functools.partial(kind, parts=[twin_of(part) for part in parts])
     found = next((TWINS[kind] for kind in type(kernel).__mro__ if kind in TWINS), None)
     if found is None:
         raise NotRun(f"{type(kernel).__name__} has no slow twin; write one and add it to fastebm.testing.twins.TWINS")
