@@ -37,6 +37,7 @@ from fastebm.kernels import (
     MixtureOfKernels,
     ParallelTempering,
     RandomWalk,
+    Slice,
     SpinFlip,
 )
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
@@ -87,6 +88,7 @@ __all__ = [
     "Ring",
     "Rosenbrock",
     "Run",
+    "Slice",
     "SpinFlip",
     "StudentT",
     "Superchains",

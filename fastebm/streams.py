@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
 from fastebm.lanes import maths
-from fastebm.lanes.lane import LANE, WORDS, loaded, place, store, store_row, stored
+from fastebm.lanes.lane import LANE, MASK, WORDS, loaded, place, store, store_row, stored
 from fastebm.lanes.vectors import ONE_BITS, Real, Word
 from fastebm.tiles import LANES
 
@@ -147,6 +147,18 @@ def store_streams(_context: Any, streams: Any, l: Any, _state: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(streams, types.intp, STATE), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def chosen_streams(_context: Any, _mask: Any, _yes: Any, _no: Any) -> Any:
+    """The states `yes` where the mask is true and `no` elsewhere: streams of which only some move on."""
+
+    def generate(context: Any, builder: Any, _face: Any, arguments: Any) -> Any:
+        yes, no = (cgutils.unpack_tuple(builder, one) for one in arguments[1:])
+        words = [builder.select(arguments[0], one, other) for one, other in zip(yes, no, strict=True)]
+        return context.make_tuple(builder, STATE, words)
+
+    return STATE(MASK, STATE, STATE), generate
 
 
 def _pointers(context: Any, builder: Any, kind: Any, streams: Any, l: Any) -> list[Any]:

@@ -27,6 +27,7 @@ from fastebm.kernels import (
     MixtureOfKernels,
     ParallelTempering,
     RandomWalk,
+    Slice,
     SpinFlip,
     default_kernel,
 )
@@ -101,6 +102,7 @@ def test_what_every_discrete_kernel_has(kind):
     HMC(0.2, 7, jitter=0.1), HMC(n_leapfrog=None), Gibbs(), Gibbs([0, 1, 0]), GibbsWithGradients(), SpinFlip(),
     Cycle([RandomWalk(), MALA(0.2)]), MixtureOfKernels([Gibbs(), Cycle([SpinFlip()])], [1.0, 3.0]),
     ParallelTempering(MALA(), 5, hottest=0.1), ParallelTempering(betas=[0.5, 1.0]), Annealing(Gibbs(), hottest=0.5),
+    Slice([0.5, 2.0]), Slice(prior=eb.Gaussian([0.1, 0.2], [[2.0, 0.3], [0.3, 1.0]])),
 ], ids=repr)
 def test_kernels_are_rebuilt_from_their_descriptions(kernel):
     described = json.loads(json.dumps(kernel.describe()))
@@ -117,7 +119,7 @@ def test_an_unknown_kernel_is_named():
 def test_all_kernels_are_among_them():
     assert {
         RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip, Cycle,
-        MixtureOfKernels, ParallelTempering, Annealing,
+        MixtureOfKernels, ParallelTempering, Annealing, Slice,
     } == set(EVERY) == set(KERNELS.values())
 
 

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from fastebm import streams
 from fastebm._compile import FLAGS
-from fastebm.lanes.lane import WORDS, place, stored
+from fastebm.lanes.lane import WORDS, load_row, place, store_row, stored
 from fastebm.lanes.vectors import Word
 from fastebm.testing.twins.streams import GOLDEN, MASK, STARTS, Stream, direction
 from fastebm.tiles import LANES
@@ -133,6 +133,31 @@ class TestTwin:
         assert ends == [2.0**-53, 1.0 - 2.0**-53]
         turned = direction(0)
         assert turned[0] ** 2 + turned[1] ** 2 == pytest.approx(1.0)
+
+
+@numba.njit(**FLAGS)
+def move_some(states, wanted, uniforms):
+    """The next uniform number of all streams, of which only the wanted move on."""
+    for l in range(0, uniforms.shape[0], LANES):
+        before = streams.load_streams(states, l)
+        drawn, state = streams.lane_uniforms(before)
+        store_row(uniforms, l, drawn)
+        streams.store_streams(states, l, streams.chosen_streams(load_row(wanted, l) > 0.0, state, before))
+
+
+@given(seeds, widths, st.integers(0, 2**32))
+@settings(max_examples=30)
+def test_streams_that_are_not_chosen_stay(seed, width, pattern):
+    states, twins = streams.seed_streams(seed, 1, width)[0], [Stream(seed, chain) for chain in range(width)]
+    uniforms = np.empty(width)
+    for wanted in (np.random.default_rng(pattern).random((3, width)) < 0.5).astype(float):
+        move_some(states, wanted, uniforms)
+        for chain, twin in enumerate(twins):
+            kept = list(twin.state)
+            assert twin.uniform() == uniforms[chain]
+            if not wanted[chain]:
+                twin.state = kept
+        assert states.T.tolist() == [twin.state for twin in twins]
 
 
 class TestIndependence:

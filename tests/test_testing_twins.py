@@ -19,6 +19,7 @@ from fastebm.kernels import (
     GibbsWithGradients,
     Kernel,
     RandomWalk,
+    Slice,
     SpinFlip,
 )
 from fastebm.testing.changes import changed
@@ -33,6 +34,7 @@ SETTINGS = {
     Barker: Barker().settings(0.7, WIDTHS),
     DelayedRejection: DelayedRejection().settings(0.7, WIDTHS),
     HMC: HMC().settings(0.3, WIDTHS),
+    Slice: Slice().settings(2.0, WIDTHS),
     **{kind: np.array([-1.0, 1.0]) for kind in (Gibbs, GibbsWithGradients, SpinFlip)},
 }
 NORMAL = (RandomWalk, MALA, ULA)  # whose proposals are normal numbers, moved and stretched

@@ -13,10 +13,11 @@ from fastebm.kernels.mala import MALA
 from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
 from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
+from fastebm.kernels.slice import Slice
 from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 __all__ = [
     "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "DelayedRejection", "Gibbs", "GibbsWithGradients", "Kernel",
-    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "SpinFlip", "default_kernel",
+    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "Slice", "SpinFlip", "default_kernel",
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastebm.energies.descriptions import build
 from fastebm.kernels.annealing import Annealing
 from fastebm.kernels.barker import Barker
 from fastebm.kernels.cycle import Cycle
@@ -14,13 +15,14 @@ from fastebm.kernels.mala import MALA
 from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
 from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
+from fastebm.kernels.slice import Slice
 from fastebm.kernels.spin_flip import SpinFlip
 from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
     kind.__name__: kind for kind in (
         HMC, MALA, ULA, Annealing, Barker, Cycle, DelayedRejection, Gibbs, GibbsWithGradients, MixtureOfKernels,
-        ParallelTempering, RandomWalk, SpinFlip,
+        ParallelTempering, RandomWalk, Slice, SpinFlip,
     )
 }
 
@@ -42,4 +44,7 @@ def rebuild(description: dict[str, Any]) -> Kernel:
 def _rebuilt(value: Any) -> Any:
     if isinstance(value, dict) and "type" in value:
         return rebuild(value)
+    if isinstance(value, dict) and "energy" in value:
+        made = build(value["energy"])
+        return made if made.theta.tolist() == value["theta"] else made.with_theta(value["theta"])
     return [_rebuilt(one) for one in value] if isinstance(value, list) else value

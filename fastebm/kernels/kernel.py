@@ -177,6 +177,8 @@ def _described(argument: Any) -> Any:
     """An argument of a kernel as JSON."""
     if isinstance(argument, Kernel):
         return argument.describe()
+    if isinstance(argument, Energy):
+        return {"energy": argument.describe(), "theta": argument.theta.tolist()}
     if isinstance(argument, list | tuple):
         return [_described(one) for one in argument]
     return argument.tolist() if isinstance(argument, np.ndarray) else argument

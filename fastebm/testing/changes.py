@@ -29,12 +29,13 @@ def changed(kernel: K, old: str, new: str) -> K:
             "there once."
         )
     text = source[source.index("def ") :].replace(old, new)
-    scope = kernel.advance.make().__globals__
+    function = kernel.advance.make()
+    scope = function.__globals__
 
     def make():  # type: ignore[no-untyped-def]
         names = {**scope, "np": np, "math": math, "__name__": __name__}
         exec(text, names)
-        return names["advance"]
+        return names[function.__name__]  # a kernel may have several
 
     advance = Compiled(make, ADVANCE_SIGNATURE, text, f"changed {type(kernel).__name__}", text=lambda: text)
     result = copy.copy(kernel)

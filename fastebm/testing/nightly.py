@@ -22,6 +22,7 @@ from fastebm.kernels import (
     MixtureOfKernels,
     ParallelTempering,
     RandomWalk,
+    Slice,
     SpinFlip,
 )
 from fastebm.testing.kernels import check_kernel
@@ -36,6 +37,9 @@ def SPINS(x):  # type: ignore[no-untyped-def]
 @energy(3, values=3)
 def LEVELS(x):  # type: ignore[no-untyped-def]
     return 0.5 * (x[0] - x[1]) ** 2 - 0.4 * x[1] * x[2] + 0.3 * x[2] ** 2 - 0.25 * x[0]
+
+
+_PRIOR = Gaussian([0.5, -1.0], [[1.5, 0.4], [0.4, 0.6]])
 
 
 def pairs() -> list[tuple[Kernel, Energy]]:
@@ -64,6 +68,9 @@ def pairs() -> list[tuple[Kernel, Energy]]:
         (HMC([0.5, 0.3], 4), Banana()),
         (HMC(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         (HMC(n_leapfrog=None), Ring(1.6, 0.4)),
+        (Slice(0.9), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (Slice([1.1, 2.6]), Banana()),
+        (Slice(prior=_PRIOR), _PRIOR + Ring(1.6, 0.6)),
         *((kernel, SPINS) for kernel in (Gibbs(), Gibbs([0, 1, 0, 1]), GibbsWithGradients(), SpinFlip())),
         *((kernel, LEVELS) for kernel in (Gibbs(), GibbsWithGradients(), SpinFlip())),
     ]

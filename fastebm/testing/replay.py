@@ -47,6 +47,8 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
         is_accepted = log_u < log_ratio
         is_clear = np.abs(log_u - log_ratio) >= twin.close * (1.0 + np.abs(e_x))
         n_close += int((~is_clear).sum())
+        for c in np.flatnonzero(~is_clear).tolist():  # the other decision may have taken more random numbers, or fewer
+            streams[c].state = states[t][c]
         wanted = y if twin.decides else np.where(is_accepted[:, None], y, x)
         away = (np.abs(found - wanted) / (np.abs(x) + np.abs(wanted) + twin.scale)).max(axis=1)
         is_same = accepts[t] == is_accepted
@@ -67,7 +69,7 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
             c = int(np.argmax(is_clear & is_same & ~(away <= twin.close)))
             faults.setdefault("position", f"{place(c)} goes to {found[c].tolist()}, its twin to {wanted[c].tolist()}.")
     for c, stream in enumerate(streams):
-        if states[c] != stream.state:
+        if states[-1][c] != stream.state:
             faults.setdefault("stream", (
                 f"{name} leaves the stream of chain {c} of seed {seed} elsewhere than its twin after {N_TRANSITIONS} "
                 "transitions; use every random number once and store the streams."
@@ -81,13 +83,13 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
     return Tier(NAME, words, tuple(faults.values()))
 
 
-def _compiled(step: KernelStep, X: FloatArray, seed: int) -> tuple[FloatArray, Flags, list[list[int]]]:
-    """Positions (N_TRANSITIONS + 1, n, dim), acceptances (N_TRANSITIONS, n), and the streams' last states (n lists)."""
+def _compiled(step: KernelStep, X: FloatArray, seed: int) -> tuple[FloatArray, Flags, list[list[list[int]]]]:
+    """Positions (N_TRANSITIONS + 1, n, dim), acceptances (N_TRANSITIONS, n), and the streams' states (.., n lists)."""
     chains = step.chains(X, seed)
-    path, counts = [X], [np.zeros(len(X), dtype=int)]
+    path, counts, states = [X], [np.zeros(len(X), dtype=int)], []
     for _ in range(N_TRANSITIONS):
         chains.advance(1, step.settings)
         path.append(chains.positions)
         counts.append(chains.counts()[0].copy())
-    states = chains.streams.transpose(0, 2, 1).reshape(-1, 4)[: len(X)].tolist()
+        states.append(chains.streams.transpose(0, 2, 1).reshape(-1, 4)[: len(X)].tolist())
     return np.array(path), np.diff(counts, axis=0) > 0, states

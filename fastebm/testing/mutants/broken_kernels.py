@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastebm.energies import Energy
-from fastebm.kernels import MALA, ULA, DelayedRejection, Kernel, RandomWalk
+from fastebm.kernels import MALA, ULA, DelayedRejection, Kernel, RandomWalk, Slice
 from fastebm.testing.changes import changed
 from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.entries import Entry
@@ -27,7 +27,7 @@ def _mistaken(name: str, words: str, old: str, new: str, kernel: Kernel) -> Entr
     return Entry(f"{type(kernel).__name__}: {name}", words, _changed(kernel, old, new), targets.MIXTURE, delta=0.3)
 
 
-_WALK, _MALA, _ULA, _TWICE = RandomWalk(1.9), MALA(0.5), ULA(0.15), DelayedRejection(3.0)
+_WALK, _MALA, _ULA, _TWICE, _SLICE = RandomWalk(1.9), MALA(0.5), ULA(0.15), DelayedRejection(3.0), Slice(0.3)
 
 BROKEN = (
     _mistaken("energy x 0.999", "0.999 (E(x) - E(y))", "here - there)", "0.999 * (here - there))", _WALK),
@@ -54,6 +54,10 @@ BROKEN = (
     _mistaken("no test", "ULA under its name", "(-load_row(exponentials, l) < log_ratio)", "(there < np.inf)", _MALA),
     _mistaken("stale gradient", "dE/dx of the first point", "move(accepted, l, g, g_y)", "pass", _MALA),
     _mistaken("float32 energies", "rounded to 2**-23", _CALL, _CALL + _ROUNDED, _MALA),
+    _mistaken("ends that do not share", "15 widths at either end", "n_above = MOST_WIDTHS - 1.0 - n_below",
+              "n_above = as_lane(MOST_WIDTHS - 1.0)", _SLICE),
+    _mistaken("streams that run on", "of columns that draw nothing", "chosen_streams(is_on & is_inner, after, state)",
+              "after", _SLICE),
     _mistaken("gradient x 1.03", "steps that are too long", _CALL, f"{_CALL}\n        g_y *= 1.03", _ULA),
     _mistaken("no share of rejections", "(1 - a(y2, y1)) / (1 - a(x, y1)) left out",
               "+ np.log(rejection(rise_2) / rejection(rise_x))", "", _TWICE),
