@@ -38,6 +38,7 @@ from fastebm.kernels import (
     ParallelTempering,
     RandomWalk,
     SpinFlip,
+    Stretch,
 )
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
@@ -88,6 +89,7 @@ __all__ = [
     "Rosenbrock",
     "Run",
     "SpinFlip",
+    "Stretch",
     "StudentT",
     "Superchains",
     "anomaly_score",

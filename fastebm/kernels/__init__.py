@@ -14,9 +14,10 @@ from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
 from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.spin_flip import SpinFlip
+from fastebm.kernels.stretch import Stretch
 from fastebm.kernels.ula import ULA
 
 __all__ = [
     "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "DelayedRejection", "Gibbs", "GibbsWithGradients", "Kernel",
-    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "SpinFlip", "default_kernel",
+    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "SpinFlip", "Stretch", "default_kernel",
 ]

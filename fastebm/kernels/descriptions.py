@@ -15,12 +15,13 @@ from fastebm.kernels.mixture_of_kernels import MixtureOfKernels
 from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.spin_flip import SpinFlip
+from fastebm.kernels.stretch import Stretch
 from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
     kind.__name__: kind for kind in (
         HMC, MALA, ULA, Annealing, Barker, Cycle, DelayedRejection, Gibbs, GibbsWithGradients, MixtureOfKernels,
-        ParallelTempering, RandomWalk, SpinFlip,
+        ParallelTempering, RandomWalk, SpinFlip, Stretch,
     )
 }
 

@@ -23,6 +23,7 @@ from fastebm.kernels import (
     ParallelTempering,
     RandomWalk,
     SpinFlip,
+    Stretch,
 )
 from fastebm.testing.kernels import check_kernel
 from fastebm.testing.ledgers import Ledger
@@ -64,6 +65,8 @@ def pairs() -> list[tuple[Kernel, Energy]]:
         (HMC([0.5, 0.3], 4), Banana()),
         (HMC(metric="dense"), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         (HMC(n_leapfrog=None), Ring(1.6, 0.4)),
+        (Stretch(3.0, group_size=8), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (Stretch(), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         *((kernel, SPINS) for kernel in (Gibbs(), Gibbs([0, 1, 0, 1]), GibbsWithGradients(), SpinFlip())),
         *((kernel, LEVELS) for kernel in (Gibbs(), GibbsWithGradients(), SpinFlip())),
     ]
