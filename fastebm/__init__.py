@@ -39,6 +39,7 @@ from fastebm.kernels import (
     RandomWalk,
     Slice,
     SpinFlip,
+    Stretch,
 )
 from fastebm.lanes.language import sigmoid, softplus, where, zeros
 from fastebm.loading import load
@@ -90,6 +91,7 @@ __all__ = [
     "Run",
     "Slice",
     "SpinFlip",
+    "Stretch",
     "StudentT",
     "Superchains",
     "anomaly_score",

@@ -34,14 +34,17 @@ def widest(dim: int, limit: int = WIDEST) -> int:
     return max(LANES, min(limit, _TILE_BYTES // (8 * dim) // LANES * LANES))
 
 
-def shape(n: int, dim: int) -> tuple[int, int]:
+def shape(n: int, dim: int, group: int = 1) -> tuple[int, int]:
     """Number and width of the tiles that hold n points; the last of their columns may stand for no point.
 
     The width is a multiple of LANES. Few points are spread over narrower tiles, so that threads have work to share.
+    Points in groups, n a multiple of the group, share tiles with whole groups alone, of which any half is a multiple of
+    LANES too.
     """
-    limit = widest(dim)
+    unit = LANES if group == 1 else math.lcm(group, 2 * LANES)
+    limit = max(unit, widest(dim) // unit * unit)
     n_tiles = -(-n // limit) if n >= 4 * limit else max(-(-n // limit), 2 * n // limit)
-    width = -(-n // (n_tiles * LANES)) * LANES
+    width = -(-n // (n_tiles * unit)) * unit
     return -(-n // width), width
 
 

@@ -29,6 +29,7 @@ from fastebm.kernels import (
     RandomWalk,
     Slice,
     SpinFlip,
+    Stretch,
     default_kernel,
 )
 from fastebm.kernels.descriptions import KERNELS, rebuild
@@ -57,7 +58,7 @@ def test_a_kernel_that_lacks_something_is_found_when_it_is_made():
 
 
 COMPOUND = [kind for kind in EVERY if issubclass(kind, SeveralRules | TemperedKernel)]
-STEPPING = [kind for kind in EVERY if kind not in COMPOUND and not issubclass(kind, DiscreteKernel)]
+STEPPING = [kind for kind in EVERY if kind not in COMPOUND and not issubclass(kind, DiscreteKernel | Stretch)]
 SPINS = eb.energy(2, values=(-1, 1))(lambda x: 0.5 * x[0] * x[1])
 
 
@@ -79,6 +80,17 @@ def test_what_every_kernel_of_steps_has(kind, dim):
     assert settings.flags.c_contiguous
     assert settings.flags.writeable
     assert kind.__name__ in repr(kernel)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 10, 1000])
+def test_what_a_kernel_has_that_takes_its_scale_from_other_chains(dim):
+    kernel = Stretch()
+    assert kernel.advance.signature == ADVANCE_SIGNATURE
+    assert kernel.step_size == 1.0
+    refused(lambda: kernel.first_step_size(dim), "Stretch", "no step size", kind=TypeError)
+    for scale in (np.ones(dim), np.eye(dim)):
+        assert kernel.settings(1.0, scale).tolist() == [2.0, kernel.n_coupled(dim)]
+    assert all(kind(0.5).n_coupled(dim) == 1 for kind in STEPPING)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, DiscreteKernel)])
@@ -103,6 +115,7 @@ def test_what_every_discrete_kernel_has(kind):
     Cycle([RandomWalk(), MALA(0.2)]), MixtureOfKernels([Gibbs(), Cycle([SpinFlip()])], [1.0, 3.0]),
     ParallelTempering(MALA(), 5, hottest=0.1), ParallelTempering(betas=[0.5, 1.0]), Annealing(Gibbs(), hottest=0.5),
     Slice([0.5, 2.0]), Slice(prior=eb.Gaussian([0.1, 0.2], [[2.0, 0.3], [0.3, 1.0]])),
+    Stretch(), Stretch(3.0, group_size=8),
 ], ids=repr)
 def test_kernels_are_rebuilt_from_their_descriptions(kernel):
     described = json.loads(json.dumps(kernel.describe()))
@@ -119,7 +132,7 @@ def test_an_unknown_kernel_is_named():
 def test_all_kernels_are_among_them():
     assert {
         RandomWalk, DelayedRejection, MALA, ULA, Barker, HMC, Gibbs, GibbsWithGradients, SpinFlip, Cycle,
-        MixtureOfKernels, ParallelTempering, Annealing, Slice,
+        MixtureOfKernels, ParallelTempering, Annealing, Slice, Stretch,
     } == set(EVERY) == set(KERNELS.values())
 
 

@@ -21,6 +21,7 @@ from fastebm.kernels import (
     RandomWalk,
     Slice,
     SpinFlip,
+    Stretch,
 )
 from fastebm.testing.changes import changed
 from fastebm.testing.reports import NotRun
@@ -71,6 +72,7 @@ def test_a_kernel_without_twin_is_named(monkeypatch):
 def test_a_twin_says_what_the_kernel_says(kind):
     assert TWINS[kind].needs_grad == kind.needs_grad
     assert TWINS[kind].is_exact == kind.is_exact
+    assert TWINS[kind].is_coupled == (kind is Stretch)
 
 
 @pytest.mark.parametrize("kind", NORMAL)

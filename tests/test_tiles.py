@@ -30,6 +30,14 @@ class TestShape:
         n_tiles, width = tiles.shape(n, dim)
         assert n_tiles * width - n < max(tiles.LANES * n_tiles, width)
 
+    @given(st.integers(1, 200), st.integers(1, 100), st.integers(1, 60))
+    def test_groups_are_never_cut(self, n_groups, half, dim):
+        n, group = 2 * half * n_groups, 2 * half
+        n_tiles, width = tiles.shape(n, dim, group)
+        assert width % group == 0
+        assert width % (2 * tiles.LANES) == 0
+        assert (n_tiles - 1) * width < n <= n_tiles * width
+
     @given(dims)
     def test_a_tile_and_a_copy_stay_in_the_cache(self, dim):
         width = tiles.widest(dim)

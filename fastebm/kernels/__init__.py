@@ -15,9 +15,10 @@ from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.slice import Slice
 from fastebm.kernels.spin_flip import SpinFlip
+from fastebm.kernels.stretch import Stretch
 from fastebm.kernels.ula import ULA
 
 __all__ = [
     "HMC", "MALA", "ULA", "Annealing", "Barker", "Cycle", "DelayedRejection", "Gibbs", "GibbsWithGradients", "Kernel",
-    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "Slice", "SpinFlip", "default_kernel",
+    "MixtureOfKernels", "ParallelTempering", "RandomWalk", "Slice", "SpinFlip", "Stretch", "default_kernel",
 ]

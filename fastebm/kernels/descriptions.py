@@ -17,12 +17,13 @@ from fastebm.kernels.parallel_tempering import ParallelTempering
 from fastebm.kernels.random_walk import RandomWalk
 from fastebm.kernels.slice import Slice
 from fastebm.kernels.spin_flip import SpinFlip
+from fastebm.kernels.stretch import Stretch
 from fastebm.kernels.ula import ULA
 
 KERNELS: dict[str, type[Kernel]] = {
     kind.__name__: kind for kind in (
         HMC, MALA, ULA, Annealing, Barker, Cycle, DelayedRejection, Gibbs, GibbsWithGradients, MixtureOfKernels,
-        ParallelTempering, RandomWalk, Slice, SpinFlip,
+        ParallelTempering, RandomWalk, Slice, SpinFlip, Stretch,
     )
 }
 

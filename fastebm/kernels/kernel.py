@@ -96,6 +96,22 @@ class Kernel(abc.ABC):
         """Rows of what each chain carries from transition to transition besides x, e and g; zeros at the start."""
         return 0
 
+    def n_coupled(self, dim: int) -> int:
+        """Chains whose draws depend on each other: groups of so many consecutive chains, which are never cut apart."""
+        return 1
+
+    def refuse_number(self, n_chains: int, dim: int, name: str = "n_chains") -> None:
+        """Nothing, for a number of chains that makes whole groups; `name` is what the user calls it."""
+        size = self.n_coupled(dim)
+        if n_chains % size:
+            raise ValueError(
+                f"{name} is {n_chains}, but {type(self).__name__} moves chains in groups of {size}; pass a multiple of "
+                f"it, for example {name}={-(-n_chains // size) * size}."
+            )
+
+    def refuse_starts(self, X: FloatArray) -> None:  # noqa: B027
+        """Nothing, for starts (n, dim) from which chains can go everywhere."""
+
     def is_dense(self, dim: int) -> bool:
         """Whether the covariance is learned in warm-up, not only the widths of the coordinates."""
         return dim > 1 and (self.metric == "dense" or (self.metric is None and dim <= _MOST_DENSE))

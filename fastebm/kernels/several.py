@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -66,6 +67,14 @@ class SeveralRules(Kernel):
 
     def n_memory(self, dim: int) -> int:
         return 1 + 2 * len(self.kernels) + sum(part.n_memory(dim) for part in self.kernels)
+
+    def n_coupled(self, dim: int) -> int:
+        return math.lcm(*(part.n_coupled(dim) for part in self.kernels))
+
+    def refuse_starts(self, X: FloatArray) -> None:
+        if all(part.n_coupled(X.shape[1]) > 1 for part in self.kernels):  # others leave whatever their groups span
+            for part in self.kernels:
+                part.refuse_starts(X)
 
     def is_dense(self, dim: int) -> bool:
         return any(part.is_dense(dim) for part in self.kernels if part.step_size is None)

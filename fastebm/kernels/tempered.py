@@ -51,6 +51,12 @@ class TemperedKernel(Kernel):
     def n_scratch(self, dim: int) -> int:
         return self.kernel.n_scratch(dim)
 
+    def n_coupled(self, dim: int) -> int:
+        return self.kernel.n_coupled(dim)
+
+    def refuse_starts(self, X: FloatArray) -> None:
+        self.kernel.refuse_starts(X)
+
     def is_dense(self, dim: int) -> bool:
         return self.kernel.is_dense(dim)
 

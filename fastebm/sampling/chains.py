@@ -51,7 +51,8 @@ class Chains:
         self.n, self.dim = starts.shape
         self.kernel = kernel = kernel.on(energy)
         self.n_threads = n_threads
-        n_tiles, self.width = tiles.shape(self.n, self.dim)
+        kernel.refuse_number(self.n, self.dim)
+        n_tiles, self.width = tiles.shape(self.n, self.dim, kernel.n_coupled(self.dim))
         self.streams = tiles.aligned(streams.seed_streams(seed, n_tiles, self.width, first=first))
         self.x = tiles.pack(starts, n_tiles, self.width)
         self.n_accepted = np.zeros((n_tiles, self.width), dtype=np.int64)

@@ -83,6 +83,7 @@ class Session:
         self.n_threads, self.executor = n_threads, executor
         self.target = energy.conditioned(plan.clamp)
         self.kernel = kernel = kernel.on(self.target).over(plan.n_draws * plan.thin)
+        kernel.refuse_number(plan.n_chains, self.target.dim)
         step_size = kernel.step_size
         self.tuner, self.tuned = None, None
         if (step_size is None or kernel.tunes_ladder) and plan.n_warmup:
@@ -107,7 +108,9 @@ class Session:
         """Compile, place the chains, write the first checkpoint."""
         began = time.perf_counter()
         self.keeping = self._keeping(is_new=True)
-        self.chains = self._chains(starts(self.target, self._free(init), self.plan.n_chains, self.plan.seed))
+        positions = starts(self.target, self._free(init), self.plan.n_chains, self.plan.seed)
+        self.kernel.refuse_starts(positions)
+        self.chains = self._chains(positions)
         if self.kernel.needs_grad:
             remarks.refuse_no_slope(self.chains)
         self.timings["compilation"] = time.perf_counter() - began

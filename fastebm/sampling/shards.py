@@ -103,7 +103,8 @@ class Shards(Chains):
         after_block: Callable[[int], bool] | None = None,
     ) -> int:
         places = np.arange(self.dim) if columns is None else columns
-        ranges = tiles.ranges(self.n, self.n_shards)
+        group = self.kernel.n_coupled(self.dim)
+        ranges = [(group * a, group * b) for a, b in tiles.ranges(self.n // group, self.n_shards)]
         stop = done + n_transitions
         while done < stop:
             block = min(self._block, stop - done)

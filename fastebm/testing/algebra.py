@@ -56,7 +56,7 @@ def algebra(step: KernelStep, energy: Energy, seed: int = 0) -> Tier:
     twin = twin_of(step.kernel)(step.settings, energy.dim)
     generator = np.random.default_rng(seed)
     try:
-        X = starts(step.energy, None, _N_PAIRS, seed)
+        X = starts(step.energy, None, step.in_groups(_N_PAIRS), seed)
     except ValueError as fault:
         raise NotRun(f"no starts are found: {fault}") from None
     words, faults = [], []
@@ -233,6 +233,8 @@ def _lattice(twin: Twin, energy: Energy) -> tuple[FloatArray, float] | str:
 
 def _rule(step: KernelStep, twin: Twin, generator: np.random.Generator, seed: int) -> Part:
     """Proposals, and energies from which on they are rejected, of chains with prescribed energies and slopes."""
+    if twin.is_coupled:
+        return ["no energy can be prescribed, since proposals depend on what became of other chains"], []
     if not twin.is_tested and twin.is_exact:
         return ["nothing is rejected, so that no energy can be prescribed"], []
     dim, scale = step.energy.dim, twin.scale

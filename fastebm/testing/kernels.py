@@ -26,6 +26,7 @@ from fastebm.testing.steps import KernelStep, Step, StepFault, checked
 _POWER = 0.999
 _FEWEST_GROUPS = 200
 _N_SCATTERED = 150  # chains, in several tiles
+_LEAST_SCATTERED = 3  # groups, so that there is one to leave out and an order to change
 _WORST_SHOWN = 5
 
 
@@ -80,7 +81,8 @@ def check_kernel(
         About 100 / delta**2 chains are run: 1.1e5 for 0.03, 1e6 for 0.01.
     rng : see `fastebm.sample`; `report.seed` gives the same report again.
     is_reversible : whether detailed balance is claimed; None: as the kernel says, and not for steps.
-    group_size : chains that depend on each other, as an ensemble sampler's walkers: consecutive groups of this size.
+    group_size : chains that depend on each other, as an ensemble sampler's walkers: consecutive groups of this size. A
+        kernel says so itself.
 
     Returns
     -------
@@ -121,6 +123,8 @@ class _Check:
         self.energy, self.alpha, self.delta, self.seed, self.group_size = energy, alpha, delta, seed, group_size
         self.seeds = [int(word) for word in np.random.SeedSequence(seed).generate_state(8, np.uint64) >> np.uint64(1)]
         self.sampler: Step = KernelStep(kernel, energy, self.seeds[0]) if isinstance(kernel, Kernel) else kernel
+        if isinstance(self.sampler, KernelStep):
+            self.group_size = math.lcm(group_size, self.sampler.group_size)
         self.step = checked(self.sampler)
         if is_reversible is None:
             is_reversible = isinstance(kernel, Kernel) and kernel.is_reversible
@@ -177,7 +181,7 @@ class _Check:
         return self.sampler
 
     def _scattered(self) -> FloatArray:
-        n_chains = -(-_N_SCATTERED // self.group_size) * self.group_size
+        n_chains = max(-(-_N_SCATTERED // self.group_size), _LEAST_SCATTERED) * self.group_size
         try:
             return starts(self.energy, None, n_chains, self.seeds[7])
         except ValueError as fault:

@@ -24,6 +24,7 @@ from fastebm.kernels import (
     RandomWalk,
     Slice,
     SpinFlip,
+    Stretch,
 )
 from fastebm.testing.kernels import check_kernel
 from fastebm.testing.ledgers import Ledger
@@ -71,6 +72,8 @@ def pairs() -> list[tuple[Kernel, Energy]]:
         (Slice(0.9), DoubleWell(1, barrier=1.7, tilt=0.3)),
         (Slice([1.1, 2.6]), Banana()),
         (Slice(prior=_PRIOR), _PRIOR + Ring(1.6, 0.6)),
+        (Stretch(3.0, group_size=8), DoubleWell(1, barrier=1.7, tilt=0.3)),
+        (Stretch(), Gaussian([0.5, -1.0], [[1.5, 0.9], [0.9, 0.6]])),
         *((kernel, SPINS) for kernel in (Gibbs(), Gibbs([0, 1, 0, 1]), GibbsWithGradients(), SpinFlip())),
         *((kernel, LEVELS) for kernel in (Gibbs(), GibbsWithGradients(), SpinFlip())),
     ]

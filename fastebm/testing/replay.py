@@ -20,13 +20,14 @@ def replay(step: KernelStep, seed: int, n_chains: int = N_CHAINS) -> Tier:
     Every transition of the twin begins where the compiled chain stands. Rounding therefore does not add up, and 1e-12
     is asked of kernels with gradients too, however fast their trajectories diverge; 1e-9 of trajectories of many steps.
     Decisions have to be equal unless log u is as close as that, against the size of the energies, to the log of the
-    ratio, the streams the same in the end: no number used twice, none left out.
+    ratio, the streams the same in the end: no number used twice, none left out. Chains that are coupled are replayed in
+    whole groups.
 
     Raises
     ------
     NotRun : the kernel has no slow twin, no starts are found, or nothing is accepted that could be compared.
     """
-    energy, name = step.energy, type(step.kernel).__name__
+    energy, name, n_chains = step.energy, type(step.kernel).__name__, step.in_groups(n_chains)
     twin = twin_of(step.kernel)(step.settings, energy.dim)
     try:
         X = starts(energy, None, n_chains, seed)

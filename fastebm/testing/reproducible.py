@@ -56,7 +56,7 @@ def reproducibility(step: Step, X: FloatArray, seed: int) -> Tier:
     Parameters
     ----------
     step : the sampler.
-    X : (n, dim) states to begin at, n at least 2.
+    X : (n, dim) states to begin at, n at least 2, and whole groups of a kernel that couples its chains.
     seed : any.
     """
     faults = _of_any_step(checked(step), X, seed)
@@ -124,11 +124,13 @@ def _of_a_kernel(step: KernelStep, X: FloatArray, seed: int) -> list[str]:
     resumed.advance(rest, step.settings)
     compare(_state(resumed), wanted, "where chains are begun anew at their positions, on their streams")
 
-    few = max(1, n // 3)
+    size = step.group_size
+    few = max(1, n // size // 3) * size
     alone = _state(advanced(X[:few], _N_TRANSITIONS))
     compare(alone, tuple(one[:few] for one in wanted), f"as one of {few} chains than of {n}")
 
-    order = np.roll(np.arange(n), 1)[::-1]
+    order = np.roll(np.arange(n // size), 1)[::-1]
+    order = (size * order[:, None] + np.arange(size)).ravel()  # whole groups, each as it is
     shuffled, before = step.chains(X[order], seed), step.chains(X, seed).state()
     shuffled.restore({name: one[order] if one.ndim else one for name, one in before.items()})
     shuffled.advance(_N_TRANSITIONS, step.settings)
@@ -186,7 +188,8 @@ def check_reproducible(kernel_or_step: Kernel | Step, energy: Energy, *, rng: RN
     report_name = f"check_reproducible of {called} on {energy.name}"
     try:
         step = KernelStep(kernel_or_step, energy, seed) if isinstance(kernel_or_step, Kernel) else kernel_or_step
-        X = starts(energy, None, _N_CHAINS, seed)
+        n_chains = max(step.in_groups(_N_CHAINS), 3 * step.group_size) if isinstance(step, KernelStep) else _N_CHAINS
+        X = starts(energy, None, n_chains, seed)
     except ValueError as fault:
         return Report(report_name, (), {NAME: str(fault)}, seed, unjudged=f"there is nothing to begin with: {fault}")
     ran, skipped = [reproducibility(step, X, seed)], {}
@@ -206,12 +209,17 @@ def check_reproducible(kernel_or_step: Kernel | Step, energy: Energy, *, rng: RN
     return Report(report_name, tuple(ran), skipped, seed)
 
 
+def _options(step: KernelStep) -> dict[str, Any]:
+    """Of a run in whole groups."""
+    return _OPTIONS | {"n_chains": step.in_groups(_OPTIONS["n_chains"])}
+
+
 def _sampled(step: KernelStep, seed: int, **options: Any) -> Run:
     """A run from the step's kernel; what is said of so short a run is of no interest."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", _checks.FastebmWarning)
         try:
-            return sample(step.energy, step.kernel, rng=seed, **(_OPTIONS | options))
+            return sample(step.energy, step.kernel, rng=seed, **(_options(step) | options))
         except ValueError as fault:
             raise NotRun(str(fault)) from None
 
@@ -233,7 +241,7 @@ def _draws(step: KernelStep, seed: int) -> Tier:
             )
         if not np.array_equal(run.draws, wanted):
             faults.append(f"{name} gives other draws for {what} (seed {seed}).")
-    chains = Chains(step.energy, kernel, starts(step.energy, None, _OPTIONS["n_chains"], seed), seed, 1)
+    chains = Chains(step.energy, kernel, starts(step.energy, None, _options(step)["n_chains"], seed), seed, 1)
     settings = kernel.settings(*(getattr(long, one) for one in _TUNED))
     if kernel.step_size is None:
         tune(chains, kernel, _N_WARMUP, lambda _: False)
@@ -275,7 +283,7 @@ def _new_process(step: KernelStep, seed: int) -> Tier:
             load(model)
         except ValueError:
             raise NotRun(f"{energy.name} holds a function of yours, and files hold no code") from None
-        arguments = [str(model), str(result), json.dumps(kernel.describe()), json.dumps(_OPTIONS | {"rng": seed})]
+        arguments = [str(model), str(result), json.dumps(kernel.describe()), json.dumps(_options(step) | {"rng": seed})]
         paths = [str(_edits.FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         done = subprocess.run(

@@ -46,6 +46,15 @@ class KernelStep:
     def chains(self, states: FloatArray, seed: int, n_threads: int | None = None) -> Chains:
         return Chains(self.energy, self.kernel, states, seed, self.n_threads if n_threads is None else n_threads)
 
+    @property
+    def group_size(self) -> int:
+        """Chains that are coupled: groups of so many consecutive ones."""
+        return self.kernel.n_coupled(self.energy.dim)
+
+    def in_groups(self, n: int) -> int:
+        """The least number of chains from n on that makes whole groups."""
+        return -(-n // self.group_size) * self.group_size
+
     def __call__(self, states: FloatArray, k: int, seed: int) -> FloatArray:
         chains = self.chains(states, seed)
         if self.hotter:
@@ -60,7 +69,9 @@ class KernelStep:
 def _tuned(kernel: Kernel, energy: Energy, seed: int) -> Tuned:
     if kernel.step_size is not None and not kernel.tunes_ladder:
         return Tuned(kernel.step_size, np.ones(energy.dim), betas=kernel.betas)
-    chains = Chains(energy, kernel, starts(energy, None, _WARMUP_CHAINS, seed), seed, 1)
+    size = kernel.n_coupled(energy.dim)
+    n_chains = -(-_WARMUP_CHAINS // size) * size
+    chains = Chains(energy, kernel, starts(energy, None, n_chains, seed), seed, 1)
     return tune(chains, kernel, _WARMUP, lambda _: False)[0]
 
 

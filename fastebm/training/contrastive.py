@@ -124,11 +124,11 @@ class Contrast(Estimator):
             self.step = StepSize(kernel.first_step_size(energy.dim), kernel.target_acceptance(energy.dim), _LEAST_GAIN)
         self.chains: Chains | None = None
         if particles is not None:
-            self.chains = Chains(energy, kernel, particles, seed, n_threads)
+            self.chains = self._chains(energy, particles, "n_particles")
 
     def gradient(self, energy: Energy, batch: FloatArray) -> FloatArray:
         if self.chains is None or (self.restarts and self.chains.n != len(batch)):
-            self.chains = Chains(energy, self.kernel, batch, self.seed, self.n_threads)
+            self.chains = self._chains(energy, batch, "batch_size")
         chains = self.chains
         chains.retarget(energy, batch if self.restarts else None)
         chains.forget()
@@ -143,6 +143,12 @@ class Contrast(Estimator):
         self.energy_spread = float(chains.energies.std())
         self._note_faults(chains)
         return energy.mean_grad_theta(batch) - energy.mean_grad_theta(self.particles)
+
+    def _chains(self, energy: Energy, X: FloatArray, name: str) -> Chains:
+        """Chains that start at points X (n, dim), of which there are as many as the argument `name` says."""
+        self.kernel.refuse_number(len(X), energy.dim, name)
+        self.kernel.refuse_starts(X)
+        return Chains(energy, self.kernel, X, self.seed, self.n_threads)
 
     def _note_faults(self, chains: Chains) -> None:
         n_faults = chains.counts()[1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastebm.energies import Energy
-from fastebm.kernels import MALA, ULA, DelayedRejection, Kernel, RandomWalk, Slice
+from fastebm.kernels import MALA, ULA, DelayedRejection, Kernel, RandomWalk, Slice, Stretch
 from fastebm.testing.changes import changed
 from fastebm.testing.mutants import targets
 from fastebm.testing.mutants.entries import Entry
@@ -23,11 +23,14 @@ def _changed(kernel: Kernel, old: str, new: str) -> Callable[[Energy], Kernel]:
     return lambda energy: changed(kernel, old, new)
 
 
-def _mistaken(name: str, words: str, old: str, new: str, kernel: Kernel) -> Entry:
-    return Entry(f"{type(kernel).__name__}: {name}", words, _changed(kernel, old, new), targets.MIXTURE, delta=0.3)
+def _mistaken(
+    name: str, words: str, old: str, new: str, kernel: Kernel, energy: Energy = targets.MIXTURE
+) -> Entry:
+    return Entry(f"{type(kernel).__name__}: {name}", words, _changed(kernel, old, new), energy, delta=0.3)
 
 
-_WALK, _MALA, _ULA, _TWICE, _SLICE = RandomWalk(1.9), MALA(0.5), ULA(0.15), DelayedRejection(3.0), Slice(0.3)
+_WALK, _MALA, _ULA, _TWICE = RandomWalk(1.9), MALA(0.5), ULA(0.15), DelayedRejection(3.0)
+_SLICE, _STRETCH = Slice(0.3), Stretch()
 
 BROKEN = (
     _mistaken("energy x 0.999", "0.999 (E(x) - E(y))", "here - there)", "0.999 * (here - there))", _WALK),
@@ -62,4 +65,6 @@ BROKEN = (
     _mistaken("no share of rejections", "(1 - a(y2, y1)) / (1 - a(x, y1)) left out",
               "+ np.log(rejection(rise_2) / rejection(rise_x))", "", _TWICE),
     _mistaken("no way back", "q(y1 | y2) / q(y1 | x) left out", "+ hastings(", "+ 0.0 * hastings(", _TWICE),
+    _mistaken("no (dim - 1) log z", "E alone", "gains[c] + here - there", "here - there", _STRETCH, targets.PLANE),
+    _mistaken("a partner of the same half", "which moves as well", "x[i, other + int(", "x[i, own + int(", _STRETCH),
 )

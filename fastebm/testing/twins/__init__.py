@@ -20,6 +20,7 @@ from fastebm.kernels import (
     RandomWalk,
     Slice,
     SpinFlip,
+    Stretch,
 )
 from fastebm.kernels.several import SeveralRules
 from fastebm.testing.reports import NotRun
@@ -32,20 +33,21 @@ from fastebm.testing.twins.random_walk import RandomWalkTwin
 from fastebm.testing.twins.several import ParallelTemperingTwin, SeveralTwin
 from fastebm.testing.twins.slice import SliceTwin
 from fastebm.testing.twins.streams import Stream
+from fastebm.testing.twins.stretch import StretchTwin
 from fastebm.testing.twins.twin import Twin
 from fastebm.testing.twins.ula import ULATwin
 
 __all__ = [
     "TWINS", "BarkerTwin", "DelayedRejectionTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin",
-    "ParallelTemperingTwin", "RandomWalkTwin", "SeveralTwin", "SliceTwin", "SpinFlipTwin", "Stream", "Twin", "ULATwin",
-    "twin_of",
+    "ParallelTemperingTwin", "RandomWalkTwin", "SeveralTwin", "SliceTwin", "SpinFlipTwin", "Stream", "StretchTwin",
+    "Twin", "ULATwin", "twin_of",
 ]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.
 TWINS: dict[type[Kernel], type[Twin] | None] = {
     RandomWalk: RandomWalkTwin, MALA: MALATwin, ULA: ULATwin, Barker: BarkerTwin, HMC: HMCTwin, Gibbs: GibbsTwin,
     GibbsWithGradients: GibbsWithGradientsTwin, SpinFlip: SpinFlipTwin, DelayedRejection: DelayedRejectionTwin,
-    Slice: SliceTwin,
+    Slice: SliceTwin, Stretch: StretchTwin,
 }
 
 

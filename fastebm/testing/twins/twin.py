@@ -31,6 +31,7 @@ class Twin(abc.ABC):
     is_discrete : whether coordinates take a few values only.
     decides : whether `attempt` tests by itself, so that where it leads is where the chain will be.
     has_density : whether proposals have a density q(y | x) that is known.
+    is_coupled : whether proposals depend on the other chains of a group, so that an attempt is one of whole groups.
     close : most that a position may differ by from the compiled one, against the size of its terms.
     """
 
@@ -41,6 +42,7 @@ class Twin(abc.ABC):
     is_discrete = False
     decides = False
     has_density = True
+    is_coupled = False
     close = 1e-12
 
     @abc.abstractmethod
