@@ -53,7 +53,7 @@ class SideFile:
                     piece = np.empty((len(range(n_new)[some]), n_chains, dim + 1), dtype="<f8")
                     piece[:, :, :dim] = draws[:, some].transpose(1, 0, 2)
                     piece[:, :, dim] = energies[:, some].T
-                    crc = zlib.crc32(piece, crc)
+                    crc = zlib.crc32(piece.data, crc)
                     stream.write(piece.data)
                 stream.flush()
                 os.fsync(stream.fileno())

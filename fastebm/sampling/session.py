@@ -253,7 +253,8 @@ class Session:
         """Write a checkpoint, in a thread of its own, while the chains go on from copies of what it holds."""
         self._wait()
         self._written = time.perf_counter()
-        self._writer = threading.Thread(target=self._written_or_told, args=(self._content(),), name="fastebm-checkpoint")
+        write = self._content()
+        self._writer = threading.Thread(target=self._write_or_tell, args=(write,), name="fastebm-checkpoint")
         self._writer.start()
 
     def _wait(self) -> None:
@@ -262,7 +263,7 @@ class Session:
             self._writer.join()
             self._writer = None
 
-    def _written_or_told(self, write: Callable[[], None]) -> None:
+    def _write_or_tell(self, write: Callable[[], None]) -> None:
         """Write a checkpoint; where that is impossible now, say so at the end and go on."""
         try:
             write()
