@@ -59,7 +59,8 @@ def _aligned_room(shape: tuple[int, ...], dtype: Any) -> AnyArray:
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(n_bytes + _CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
-    return memory[start : start + n_bytes].view(dtype).reshape(shape)
+    room: AnyArray = memory[start : start + n_bytes].view(dtype).reshape(shape)
+    return room
 
 
 def pack(X: FloatArray, n_tiles: int, width: int) -> FloatArray:

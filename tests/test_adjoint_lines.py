@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastebm.adjoint.lines import Fork, Line, Loop, names, needed, without_copies, without_empty_sums, written
+from fastebm.adjoint.lines import (
+    Fork,
+    Line,
+    Loop,
+    names,
+    needed,
+    set_in_one_loop,
+    without_copies,
+    without_empty_sums,
+    written,
+)
 
 NAMES = ["a", "b", "c", "d", "e", "s_bar", "t_bar"]
 EXPRESSIONS = ["0.0", "1.5", "{0}", "{0}", "-{0}", "{0} + {1}", "{0} * {1} + 0.5", "v[1] - {0}"]
@@ -81,6 +91,24 @@ def test_sums_start_with_their_first_term():
 def test_a_sum_that_may_stay_empty_starts_at_zero():
     code = [Line("s_bar", "0.0"), Loop("i", "range(0)", [Line("s_bar", "1.5", True)])]
     assert as_text(without_empty_sums(code)) == as_text(code)
+
+
+def test_only_a_loop_over_all_elements_that_alone_adds_to_them_sets_them():
+    def of(range_of="range(3 - 1, -1, -1)", target="s_bar[i]", others=()):
+        code = [Loop("i", range_of, [Line(target, "a", True, "s_bar")]), *others]
+        is_set = set_in_one_loop(code, "s_bar", 3)
+        assert code[0].body[0].is_sum != is_set
+        return is_set
+
+    assert of()
+    assert not of(range_of="range(2 - 1, -1, -1)")
+    assert not of(target="s_bar[i + 1]")
+    assert not of(target="s_bar[j]")
+    assert not of(others=[Line("s_bar[0]", "a", True, "s_bar")])
+    inner = Loop("i", "range(3 - 1, -1, -1)", [Line("s_bar[i]", "a", True, "s_bar")])
+    assert not set_in_one_loop([Fork("a > 0.0", [inner])], "s_bar", 3)
+    assert not set_in_one_loop([Loop("k", "range(2)", [inner])], "s_bar", 3)
+    assert not set_in_one_loop([], "s_bar", 3)
 
 
 def test_names_of_an_expression():

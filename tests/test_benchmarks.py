@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference_laws import exact_acceptance, has_library, law_faults
 
+import fastebm as eb
 from benchmarks import __main__ as command
 from benchmarks import (
     cases,
@@ -28,7 +29,7 @@ from benchmarks import (
     timing,
 )
 from benchmarks.processes import figures
-from benchmarks.rows import ROWS, by_hand, checks, networks, one_chain
+from benchmarks.rows import ROWS, by_hand, checks, engine, faults, memory, networks, one_chain
 from benchmarks.rows import maths as maths_row
 from benchmarks.timing import Bar, Contestant, Cost, Report, Result
 from fastebm import tiles
@@ -193,6 +194,19 @@ class TestNetworks:
         assert tiles.threads(None) == before
 
 
+class TestEngineRows:
+    def test_the_bare_kernel_makes_the_transitions_of_a_run(self):
+        """From the same starts and streams, so that nothing is compared with less work."""
+        target = targets.gaussian(10)
+        chains = engine.chains_of(target)
+        run = eb.sample(
+            target.energy, target.kernel(target.step_size), n_chains=engine.N_CHAINS, n_draws=1, n_warmup=0, thin=7,
+            init=chains.positions, rng=0, keep="last", progress=False,
+        )
+        engine.bare_kernel(target, chains)(7)
+        np.testing.assert_array_equal(chains.positions, run.draws[:, 0])
+
+
 class TestTableOfMaths:
     def test_it_has_a_line_for_every_function(self, tmp_path, monkeypatch):
         monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)
@@ -272,6 +286,8 @@ class TestCommand:
         monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)
         monkeypatch.setattr(peers, "_installed", lambda *modules: False)
         monkeypatch.setattr(checks, "BARS", {0.2: 2.0})
+        monkeypatch.setattr(memory, "N_CHAINS", 200_000)
+        monkeypatch.setattr(faults, "N_KILLS", 2)
         report = ROWS[name](1)
         counts = {result.quantity: result.ours for result in report.results if "compilations" in result.quantity}
         measured = [result for result in report.results if result.quantity not in counts]

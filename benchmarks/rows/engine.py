@@ -31,7 +31,7 @@ _TURNS = 8  # of these rows in usual ones: a run's first blocks, in which it fin
 def measure(n_rounds: int) -> Report:
     """Seconds of whole calls of eb.sample, one thread, against the bare kernel for the same transitions."""
     target = targets.gaussian(10)
-    bare = _bare(target)
+    bare = bare_kernel(target, chains_of(target))
     sampled = functools.partial(_sample, target)
     n = _transitions_of(bare, _TURNS * timing.TURN_SECONDS)
     n_thinned = max(1, n // _THIN)
@@ -39,7 +39,7 @@ def measure(n_rounds: int) -> Report:
         "engine-overhead", f"s, thin={_THIN}, keep='last'", lambda: sampled(n_thinned, thin=_THIN, keep="last"),
         [Contestant("bare kernel", lambda: bare(n_thinned * _THIN), bar=Bar(1.02, at_least=False))], n_rounds,
     )
-    n_draws = _transitions_of(bare, 0.5 * timing.TURN_SECONDS)  # 80 kB a draw
+    n_draws = _transitions_of(bare, timing.TURN_SECONDS)  # 90 kB a draw, of memory
     limit = Contestant(
         f"bare kernel + {_SHARE_OF_WRITING} writing",
         lambda: bare(n_draws) + _SHARE_OF_WRITING * _writing(n_draws), bar=Bar(1.0, at_least=False),
@@ -48,8 +48,8 @@ def measure(n_rounds: int) -> Report:
         "engine-overhead", "s, thin=1, keep='draws'", lambda: sampled(n_draws, thin=1, keep="draws"), [limit], n_rounds
     )
     return Report(results, notes=[
-        "engine-overhead: whole calls of eb.sample, from arguments to result; the bare kernel is one call a tile for all "
-        "transitions; writing fills fresh arrays of the size of the draws, page faults included."
+        "engine-overhead: whole calls of eb.sample, from arguments to result; the bare kernel is one call a tile for "
+        "all transitions; writing fills fresh arrays of the size of the draws, page faults included."
     ])
 
 
@@ -70,11 +70,11 @@ def checkpoints(n_rounds: int) -> Report:
 def _checkpoint_share() -> float:
     target = targets.gaussian(10)
     seconds = _TURNS * timing.TURN_SECONDS
-    n_draws = max(2, _transitions_of(_bare(target), seconds) // _THIN)
+    n_draws = max(2, _transitions_of(bare_kernel(target, chains_of(target)), seconds) // _THIN)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         plan = planned(
-            target.energy, n_chains=N_CHAINS, n_draws=n_draws + 1, n_warmup=0, thin=_THIN, init=None, seed=0, clamp=None,
-            keep="draws", until=None, checkpoint=Path(folder) / "run", every=1e9,
+            target.energy, n_chains=N_CHAINS, n_draws=n_draws + 1, n_warmup=0, thin=_THIN, init=None, seed=0,
+            clamp=None, keep="draws", until=None, checkpoint=Path(folder) / "run", every=1e9,
         )
         session = Session(target.energy, target.kernel(target.step_size), plan, 1, None)
         session.begin(None)
@@ -105,13 +105,16 @@ def _sample(target: Target, n_draws: int, **how: Any) -> float:
         return time.perf_counter() - began
 
 
-def _bare(target: Target) -> Callable[[int], float]:
+def chains_of(target: Target) -> Chains:
+    """The target's chains, from starts in its law."""
+    return Chains(target.energy, target.kernel(target.step_size), target.starts(N_CHAINS), 0, 1)
+
+
+def bare_kernel(target: Target, chains: Chains) -> Callable[[int], float]:
     """A function that makes n transitions of every chain in one call for each tile, and returns the seconds."""
-    kernel = target.kernel(target.step_size)
-    chains = Chains(target.energy, kernel, target.starts(N_CHAINS), 0, 1)
-    settings = kernel.settings(target.step_size, np.ones(chains.dim))
-    advance, energy = kernel.advance.pointer, target.energy.program.energy.pointer
-    scratch = np.empty((kernel.n_scratch(chains.dim), chains.width))
+    settings = chains.kernel.settings(target.step_size, np.ones(chains.dim))
+    advance, energy = chains.kernel.advance.pointer, target.energy.program.energy.pointer
+    scratch = np.empty((chains.kernel.n_scratch(chains.dim), chains.width))
     repeatedly = _repeatedly()
 
     def run(n: int) -> float:
@@ -122,7 +125,6 @@ def _bare(target: Target) -> Callable[[int], float]:
         )
         return time.perf_counter() - began
 
-    run(1)
     return run
 
 

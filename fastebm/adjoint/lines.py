@@ -66,12 +66,14 @@ def names(text: str) -> frozenset[str]:
 def set_in_one_loop(code: list[Code], array: str, size: int) -> bool:
     """Whether one loop over all `size` elements adds to each of them once, and nothing else does; it then sets them."""
     found = [line for line in every_line(code) if line.array == array]
-    for one in code:
-        if isinstance(one, Loop) and one.range == f"range({size} - 1, -1, -1)" and len(found) == 1:
-            if found[0].target == f"{array}[{one.variable}]" and any(line is found[0] for line in one.body):
-                found[0].is_sum = False
-                return True
-    return False
+    if len(found) != 1:
+        return False
+    loops = [one for one in code if isinstance(one, Loop) and any(line is found[0] for line in one.body)]
+    is_set = any(
+        one.range == f"range({size} - 1, -1, -1)" and found[0].target == f"{array}[{one.variable}]" for one in loops
+    )
+    found[0].is_sum &= not is_set
+    return is_set
 
 
 def needed(code: list[Code], wanted: frozenset[str]) -> tuple[list[Code], frozenset[str]]:

@@ -43,7 +43,7 @@ def _one_number(value: Any) -> Any:
 def tile_grad_of(adjoint: Any, unpack: Any, dim: int, *, sets_all: bool = False) -> Callable[..., Any]:
     """The tile function of an adjoint along x: (x, theta, data, x_bar, weight) -> the energy.
 
-    `sets_all` if that does not need x_bar to be 0 before: to begin with zeros takes a third of a simple gradient's time.
+    `sets_all` if that does not need x_bar to be 0 before: beginning with zeros takes a third of a simple gradient.
     """
     n_zeros = 0 if sets_all else dim
     user = inlined_checking_indices(adjoint)

@@ -125,6 +125,7 @@ def advance(  # type: ignore[no-untyped-def]
     center, steps = settings[FRONT : FRONT + dim], settings[FRONT + dim : FRONT + 2 * dim]
     root = settings[FRONT + 2 * dim :]
     is_dense, is_learning = root.shape[0] > 0, settings[2] > 0.0
+    first_kick = 0.5  # of a whole one
     for _ in range(n_transitions):
         share = van_der_corput(memory[0, 0])
         n_steps = max(1, int(settings[0] * (1.0 + settings[1] * (2.0 * share - 1.0)) + 0.5))
@@ -132,12 +133,12 @@ def advance(  # type: ignore[no-untyped-def]
             state, squares = load_streams(streams, l), as_lane(0.0)
             for i in range(0, dim - 1, 2):
                 first, second, state = lane_normals(state)
-                begin(first, i, steps, x, g, v, y, l, is_dense)
-                begin(second, i + 1, steps, x, g, v, y, l, is_dense)
+                begin(first, i, first_kick, steps, x, g, v, y, l, is_dense)
+                begin(second, i + 1, first_kick, steps, x, g, v, y, l, is_dense)
                 squares = squares + first * first + second * second
             if dim % 2:
                 last, _, state = lane_normals(state)
-                begin(last, dim - 1, steps, x, g, v, y, l, is_dense)
+                begin(last, dim - 1, first_kick, steps, x, g, v, y, l, is_dense)
                 squares = squares + last * last
             exponential, state = lane_exponentials(state)
             store_row(exponentials, l, exponential)
@@ -145,7 +146,7 @@ def advance(  # type: ignore[no-untyped-def]
             store_row(totals, l, load_row(e, l) + 0.5 * squares)
             store(memory, 0, l, load(memory, 0, l) + 1.0)
         if is_dense:
-            leap_along(root, 0.5, x, v, g, y, row)
+            leap_along(root, first_kick, x, v, g, y, row)
         for _ in range(n_steps - 1):
             grad(y, packed, e_y, g_y)
             if is_dense:
@@ -193,12 +194,12 @@ def van_der_corput(n):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def begin(normal, i, steps, x, g, v, y, l, is_dense):  # type: ignore[no-untyped-def]
-    """A normal velocity along coordinate i, and the first half kick and the first drift, but for dense metrics."""
+def begin(normal, i, share, steps, x, g, v, y, l, is_dense):  # type: ignore[no-untyped-def]
+    """A normal velocity along coordinate i; but for dense metrics also a share of a kick, and the first drift."""
     if is_dense:
         store(v, i, l, normal)
     else:
-        speed = normal - (0.5 * steps[i]) * load(g, i, l)
+        speed = normal - (share * steps[i]) * load(g, i, l)
         store(v, i, l, speed)
         store(y, i, l, load(x, i, l) + steps[i] * speed)
 

@@ -1,7 +1,9 @@
 """Checkpoints: a small file that is whole at any moment, and a side file to which draws are appended."""
 
 import os
+import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ class SideFile:
                     piece = np.empty((len(range(n_new)[some]), n_chains, dim + 1), dtype="<f8")
                     piece[:, :, :dim] = draws[:, some].transpose(1, 0, 2)
                     piece[:, :, dim] = energies[:, some].T
-                    crc = zlib.crc32(piece, crc)
+                    crc = zlib.crc32(piece.data, crc)
                     stream.write(piece.data)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -85,6 +87,40 @@ class SideFile:
         draws[:, :n_draws] = block[:, :, :dim].transpose(1, 0, 2)
         energies[:, :n_draws] = block[:, :, dim].T
         self.n_draws, self.crc = n_draws, crc
+
+
+class Writer:
+    """Writes checkpoints in a thread of its own, one after the other, while chains go on.
+
+    Parameters
+    ----------
+    faults : takes sentences about checkpoints that could not be written.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        self._thread: threading.Thread | None = None
+
+    def start(self, content: Callable[[], Callable[[], None]]) -> None:
+        """Write what `content` has gathered, once the checkpoint before is on disk."""
+        self.wait()
+        self._thread = threading.Thread(target=self._write, args=(content(),), name="fastebm-checkpoint")
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the checkpoint that is being written, if there is one, is on disk."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Where it is impossible now, that is told at the end of the run, which goes on."""
+        try:
+            write()
+        except FileWriteError as fault:
+            message = f"{fault} The run went on in memory; its last checkpoint is as it was."
+            if message not in self.faults:
+                self.faults.append(message)
 
 
 def write(path: files.PathLike, header: dict[str, Any], arrays: dict[str, Any]) -> None:

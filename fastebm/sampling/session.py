@@ -1,7 +1,6 @@
 """One run from its start to its end, in pieces: rounds of warm-up, then draws, with looks and checkpoints between."""
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from fastebm import _checks, files
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.energies.algebra import Conditioned
-from fastebm.files import FileFormatError, FileWriteError
+from fastebm.files import FileFormatError
 from fastebm.kernels import Kernel
 from fastebm.sampling import checkpoints, remarks
 from fastebm.sampling.chains import Chains
@@ -100,7 +99,7 @@ class Session:
         self.side = None if plan.checkpoint is None else checkpoints.SideFile(plan.checkpoint)
         self.faults: list[str] = []
         self._written = 0.0
-        self._writer: threading.Thread | None = None
+        self._writer = checkpoints.Writer(self.faults)
 
     # ---- the beginning ----
 
@@ -182,10 +181,10 @@ class Session:
             self.is_stopped = True
             self.faults.append(str(fault))
         finally:
-            self._wait()
+            self._writer.wait()
         if self.plan.checkpoint is not None and not self.is_mid_round:
             self._save()
-            self._wait()
+            self._writer.wait()
 
     def _warm_up(self, after_block: Callable[[int], bool]) -> None:
         began, before = time.perf_counter(), self.timings["warmup"]
@@ -253,26 +252,8 @@ class Session:
             self._save()
 
     def _save(self) -> None:
-        """Write a checkpoint, in a thread of its own, while the chains go on from copies of what it holds."""
-        self._wait()
         self._written = time.perf_counter()
-        self._writer = threading.Thread(target=self._written_or_told, args=(self._content(),), name="fastebm-checkpoint")
-        self._writer.start()
-
-    def _wait(self) -> None:
-        """Until the checkpoint that is being written, if there is one, is on disk."""
-        if self._writer is not None:
-            self._writer.join()
-            self._writer = None
-
-    def _written_or_told(self, write: Callable[[], None]) -> None:
-        """Write a checkpoint; where that is impossible now, say so at the end and go on."""
-        try:
-            write()
-        except FileWriteError as fault:
-            message = f"{fault} The run went on in memory; its last checkpoint is as it was."
-            if message not in self.faults:
-                self.faults.append(message)
+        self._writer.start(self._content)
 
     def _content(self) -> Callable[[], None]:
         """What writes a checkpoint of this moment: it reads nothing that the run will change."""
