@@ -36,6 +36,7 @@ class Sampler:
     draw : one run, warm-up and all.
     means, errors, deviations : of the coordinates (dim,) in each measured run: their means, the Monte Carlo errors of
         these, their standard deviations.
+    seconds : of CPU, of each measured run.
     """
 
     name: str
@@ -43,28 +44,34 @@ class Sampler:
     means: list[Array] = field(default_factory=list)
     errors: list[Array] = field(default_factory=list)
     deviations: list[Array] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
-    def measure(self) -> Measure:
-        """The smallest bulk ESS over the coordinates, in a second of CPU of all threads, of runs of ever new seeds."""
+    def measure(self, judge: Callable[[Array, float], float]) -> Measure:
+        """What `judge` says of the draws and the seconds of CPU, of all threads, of runs of ever new seeds."""
         self.draw(0)  # compiles
         seed = 0
 
-        def effective_rate() -> float:
+        def figure() -> float:
             nonlocal seed
             seed += 1
             began = time.process_time()
             draws = self.draw(seed)
-            seconds = time.process_time() - began
+            self.seconds.append(time.process_time() - began)
             self.see(draws)
-            return float(diagnostics.ess(draws).min()) / seconds
+            return judge(draws, self.seconds[-1])
 
-        return effective_rate
+        return figure
 
     def see(self, draws: Array) -> None:
         """Remember what a run says of the law."""
         self.means.append(draws.mean(axis=(0, 1)))
         self.deviations.append(draws.std(axis=(0, 1)))
-        self.errors.append(diagnostics.mcse(draws))
+        self.errors.append(diagnostics.mcse(draws) if draws.shape[1] > 3 else np.full(draws.shape[2], np.nan))
+
+
+def effective_rate(draws: Array, seconds: float) -> float:
+    """The smallest bulk ESS over the coordinates, per second."""
+    return float(diagnostics.ess(draws).min()) / seconds
 
 
 def distance(one: Sampler, other: Sampler) -> float:
@@ -144,6 +151,52 @@ def chees(
     return Sampler(_named(name, n_chains, n_warmup, n_draws), _jax_draw(case, is_double, n_chains, of_all))
 
 
+def tempered(case: Case, *, n_particles: int, n_moves: int, width: float) -> Sampler:
+    """BlackJAX's adaptive tempered SMC, float64: particles from a normal of s.d. `width`, moved by random walks.
+
+    The particles are one draw of each of as many chains, which come from common ancestors.
+    """
+    jax = peers._jax()
+    jnp = jax.numpy
+    import blackjax
+    from blackjax.smc import extend_params, resampling
+
+    def run(key: Any, particles: Any, *parameters: Any) -> Any:
+        def log_prior(x: Any) -> Any:
+            return -0.5 * jnp.sum(x**2) / width**2
+
+        walk = blackjax.additive_step_random_walk
+        kernel = walk.build_kernel()
+        smc = blackjax.adaptive_tempered_smc(
+            log_prior, lambda x: -case.of_one(jnp, x, *parameters) - log_prior(x),
+            lambda key, state, log_density, scale: kernel(
+                key, state, log_density, lambda key, x: scale * jax.random.normal(key, x.shape)
+            ),
+            walk.init, extend_params({"scale": jnp.asarray(1.5)}), resampling.systematic, 0.5,
+            num_mcmc_steps=n_moves,
+        )
+
+        def stage(carried: Any) -> Any:
+            state, key = carried
+            key, now = jax.random.split(key)
+            return smc.step(now, state)[0], key
+
+        state, _ = jax.lax.while_loop(
+            lambda carried: carried[0].tempering_param < 1.0, stage, (smc.init(particles), key)
+        )
+        return state.particles
+
+    compiled = jax.jit(run)
+
+    def draw(seed: int) -> Array:
+        with jax.enable_x64(True):
+            key, first = jax.random.split(jax.random.key(seed))
+            particles = width * jax.random.normal(first, (n_particles, case.energy.dim), dtype=float)
+            return np.asarray(compiled(key, particles, *(jnp.asarray(one) for one in case.parameters)))[:, None]
+
+    return Sampler(f"BlackJAX {package_version('blackjax')} tempered SMC, {n_particles:,} particles", draw)
+
+
 def numpyro(case: Case, *, is_double: bool, n_chains: int, n_warmup: int, n_draws: int) -> Sampler:
     """NumPyro's NUTS by its functions: `MCMC` compiles anew in every run that begins from given points."""
     jax = peers._jax()
@@ -209,7 +262,7 @@ def nutpie(case: Case, *, n_chains: int, n_warmup: int, n_draws: int) -> Sampler
 
 
 def log_density_of_rows(x: Any, rows: Any, labels: Any, slope: Any) -> float:
-    """Of `cases.logistic`, as PyTensor compiles it: a product, a loop over rows, a product. Writes into slope (dim,)."""
+    """Of `cases.logistic`, as PyTensor compiles it: a product, a loop over rows, a product; fills slope (dim,)."""
     z = rows @ x
     total = 0.0
     for k in range(len(z)):

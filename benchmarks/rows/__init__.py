@@ -28,6 +28,7 @@ ROWS: dict[str, Callable[[int], Report]] = {
     "mala-gauss100": samplers.mala_gauss100,
     "ess-logistic25": effective_draws.logistic25,
     "ess-funnel": effective_draws.funnel,
+    "ess-gmm2-far": effective_draws.gmm2_far,
     "normals": normals.measure,
     "maths": maths.measure,
     "lanes": lanes.measure,
