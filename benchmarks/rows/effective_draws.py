@@ -25,19 +25,21 @@ _NOTE = (
 # Of each row: who runs, of what modules. Settings were searched by hand on an idle core; the figures are flat there.
 _LOGISTIC: list[Maker] = [
     *(
-        (f"BlackJAX {name}", ("jax", "blackjax", "optax"), partial(maker, is_double=is_double, **sizes))
+        ("BlackJAX ChEES-HMC", ("jax", "blackjax", "optax"),
+         partial(effective.chees, is_double=is_double, n_chains=16, n_warmup=300, n_draws=2000))
         for is_double in (False, True)
-        for name, maker, sizes in (
-            ("ChEES-HMC", effective.chees, {"n_chains": 16, "n_warmup": 300, "n_draws": 2000}),
-            ("NUTS", effective.nuts, {"n_chains": 16, "n_warmup": 300, "n_draws": 1000}),
-        )
     ),
-    ("nutpie", ("nutpie",), partial(effective.nutpie, n_chains=2, n_warmup=300, n_draws=4000)),
+    *(
+        ("BlackJAX NUTS", ("jax", "blackjax"),
+         partial(effective.nuts, is_double=is_double, n_chains=16, n_warmup=300, n_draws=1000))
+        for is_double in (False, True)
+    ),
     *(
         ("NumPyro", ("jax", "numpyro"),
          partial(effective.numpyro, is_double=is_double, n_chains=8, n_warmup=300, n_draws=1000))
         for is_double in (False, True)
     ),
+    ("nutpie", ("nutpie",), partial(effective.nutpie, n_chains=2, n_warmup=300, n_draws=4000)),
 ]
 _FUNNEL: list[Maker] = [
     ("BlackJAX NUTS", ("jax", "blackjax"),
