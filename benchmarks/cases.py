@@ -84,6 +84,44 @@ def logistic() -> Case:
 
 
 @functools.cache
+def funnel(dim: int) -> Case:
+    """The funnel of R. M. Neal (2003, doi:10.1214/aos/1056562461): x[0] has s.d. 3, the others have exp(x[0] / 2)."""
+
+    @eb.energy(dim)
+    def energy(x: Any) -> Any:
+        squares = 0.0
+        for i in range(1, len(x)):
+            squares += x[i] ** 2
+        return x[0] ** 2 / 18.0 + 0.5 * (len(x) - 1) * x[0] + 0.5 * math.exp(-x[0]) * squares
+
+    def of_one(jnp: Any, x: Any) -> Any:
+        return x[0] ** 2 / 18.0 + 0.5 * (dim - 1) * x[0] + 0.5 * jnp.exp(-x[0]) * jnp.sum(x[1:] ** 2)
+
+    return Case(energy, np.random.default_rng().standard_normal((1024, dim)), (), of_one)
+
+
+FAR_CENTRES = np.array([[-3.0, -4.0], [3.0, 4.0]])
+FAR_WEIGHTS = np.array([0.3, 0.7])
+
+
+@functools.cache
+def far_modes() -> Case:
+    """Two normals of s.d. 1 in two dimensions, 10 apart, of unequal weights."""
+
+    @eb.energy(2)
+    def energy(x: Any) -> Any:
+        first = 0.5 * ((x[0] + 3.0) ** 2 + (x[1] + 4.0) ** 2) - math.log(0.3)
+        second = 0.5 * ((x[0] - 3.0) ** 2 + (x[1] - 4.0) ** 2) - math.log(0.7)
+        return min(first, second) - math.log1p(math.exp(-abs(first - second)))
+
+    def of_one(jnp: Any, x: Any, centres: Any, weights: Any) -> Any:
+        one, other = 0.5 * jnp.sum((x - centres) ** 2, axis=1) - jnp.log(weights)
+        return -jnp.logaddexp(-one, -other)
+
+    return Case(energy, 5.0 * np.random.default_rng().standard_normal((1024, 2)), (FAR_CENTRES, FAR_WEIGHTS), of_one)
+
+
+@functools.cache
 def fitted_mixture() -> Case:
     """Six normals in two dimensions with 24 parameters, at 65,536 points; `of_one` takes theta as well."""
     generator = np.random.default_rng()
