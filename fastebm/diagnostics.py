@@ -36,12 +36,17 @@ def stuck(draws: FloatArray) -> NDArray[np.bool_]:
 def rhat(draws: FloatArray) -> FloatArray:
     """Rank-normalised split R-hat, of bulk and tails the larger; inf where a chain is stuck and others are elsewhere.
 
+    A single chain is judged by its halves, as if they were two.
+
     References
     ----------
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P.-C. Buerkner (2021), doi:10.1214/20-BA1221.
     """
     if stuck(draws).any():
         return np.full(draws.shape[2], np.inf)
+    if len(draws) == 1:
+        half = draws.shape[1] // 2
+        draws = draws[:, -2 * half :].reshape(2, half, draws.shape[2])
     return _of_each("rhat", draws)
 
 

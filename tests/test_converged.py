@@ -76,3 +76,31 @@ def test_what_is_refused(arguments, words):
 def test_draws_are_needed_for_it():
     refused(lambda: eb.sample(NORMAL, keep="moments", until=eb.Converged()), "keep is 'moments'", "keep='draws'")
     refused(lambda: eb.sample(NORMAL, until=1.01), "until", "eb.Converged", kind=TypeError)
+
+
+def test_a_coordinate_that_never_moves_speaks_against_it():
+    """In every chain, at one and the same place: nothing differs, and nothing has converged."""
+    draws = np.random.default_rng(0).standard_normal((8, 400, 2))
+    until = eb.Converged(1.1, 100)
+    assert until.verdict(draws, draws[:, :, 0], 0).has_converged
+    draws[:, :, 1] = 0.2
+    assert not until.verdict(draws, draws[:, :, 0], 0).has_converged
+    assert until.verdict(draws, draws[:, :, 0], 0, np.array([0])).has_converged, "it is clamped"
+    assert until.verdict(draws, draws[:, :, 0], 0, is_discrete=True).has_converged, "the other value is rare"
+    draws = np.random.default_rng(0).standard_normal((800, 100, 2))
+    draws[17, :, 1] = 0.0
+    assert not until.verdict(draws, draws[:, :, 0], 0).has_converged, "one of many, in the middle"
+
+
+@pytest.mark.parametrize("n_draws", [1, 3, 4])
+def test_a_few_draws_are_never_enough(n_draws):
+    with pytest.warns(eb.FastebmWarning, match="were not enough"):
+        run = eb.sample(NORMAL, eb.RandomWalk(1.0), n_chains=500, n_draws=n_draws, n_warmup=0, rng=4,
+                        until=eb.Converged(rhat=1.0001, ess=1e6))
+    assert run.converged is False
+
+
+def test_one_chain_by_its_halves():
+    run = eb.sample(NORMAL, n_chains=1, n_draws=20_000, rng=4, until=eb.Converged(1.1, 100))
+    assert run.converged
+    assert not eb.Converged(1.1, 100).verdict(np.ones((1, 100, 1)), np.ones((1, 100)), 0).has_converged

@@ -54,3 +54,11 @@ def test_without_arviz_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "arviz_stats.base", None)
     with pytest.raises(ImportError, match=r'pip install "fastebm\[diagnostics\]"'):
         diagnostics.rhat(good())
+
+
+def test_one_chain_is_judged_by_its_halves():
+    draws = np.random.default_rng(0).standard_normal((1, 1001, 2))
+    draws[0, 500:, 1] += 3.0
+    found = diagnostics.rhat(draws)
+    assert found[0] < 1.02
+    assert found[1] > 1.5

@@ -40,19 +40,33 @@ class Converged:
             look *= _GROWTH
         return math.ceil(look)
 
-    def verdict(self, draws: FloatArray, energies: FloatArray, n_groups: int) -> "Verdict":
-        """Of draws (n_chains, n_draws, dim) and energies; n_groups superchains, 0 for independent starts."""
-        everything = np.concatenate([draws, energies[:, :, None]], axis=2)
-        varies = (everything != everything[:1, :1]).any(axis=(0, 1))  # what is clamped has nothing to converge
+    def verdict(
+        self, draws: FloatArray, energies: FloatArray, n_groups: int, columns: Any = None, *, is_discrete: bool = False
+    ) -> "Verdict":
+        """What draws tell, which are enough if nothing speaks against it.
+
+        Parameters
+        ----------
+        draws, energies : (n_chains, n_draws, dim) and (n_chains, n_draws).
+        n_groups : superchains, 0 for independent starts.
+        columns : coordinates that move, all of them if None; the others have nothing to converge.
+        is_discrete : whether a coordinate may be the same everywhere; one that takes any number is then stuck.
+        """
+        n_draws, dim = draws.shape[1:]
+        if n_draws < 4:
+            return Verdict(False, math.inf, math.nan)
+        moving = draws if columns is None or len(columns) == dim else draws[:, :, columns]
+        if not is_discrete and (moving == moving[:, :1]).all(axis=1).any():
+            return Verdict(False, math.inf, math.nan)
+        everything = np.concatenate([moving, energies[:, :, None]], axis=2)
+        varies = (everything != everything[:1, :1]).any(axis=(0, 1))  # a flat energy, a value that is rare
         everything = everything[:, :, varies] if varies.any() else everything
         grouped = diagnostics.nested_rhat(everything, n_groups) if n_groups else diagnostics.rhat(everything)
-        if len(draws) == 1 and not n_groups:
-            grouped = np.nan_to_num(grouped, nan=np.inf)
         rhat = float(np.max(np.where(np.isnan(grouped), np.inf, grouped)))
         if rhat > self.rhat:
             return Verdict(False, rhat, math.nan)
-        ess = min(float(np.nanmin(diagnostics.ess(everything, kind))) for kind in ("bulk", "tail"))
-        return Verdict(ess >= self.ess, rhat, ess)
+        ess = min(float(np.min(diagnostics.ess(everything, kind))) for kind in ("bulk", "tail"))
+        return Verdict(ess >= self.ess, rhat, ess)  # nan is not enough
 
     def describe(self) -> dict[str, Any]:
         return {"rhat": self.rhat, "ess": self.ess}
