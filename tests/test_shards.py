@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -84,8 +85,10 @@ def test_a_lost_shard_is_sent_again(fault, lost):
 def test_an_executor_that_is_broken_for_good_leaves_the_work_here():
     wanted = eb.sample(ring, **OPTIONS)
     broken = Plain(lost=range(5, 10**6), fault=ConnectionError("all are gone"))
-    with pytest.warns(eb.FastebmWarning, match=r"failed 2 times \(ConnectionError: all are gone\).*restart"):
+    with pytest.warns(eb.FastebmWarning, match=r"failed 2 times \(ConnectionError: all are gone\).*restart") as told:
         compared(eb.sample(ring, **OPTIONS, executor=broken), wanted)
+    assert len(told) == 1, "once, not for every block"
+    assert broken.n_calls == 4 + 2 * 3, "it is given up"
 
 
 def test_a_worker_that_is_killed():
@@ -116,6 +119,64 @@ def test_in_mid_run_the_draws_made_so_far_are_returned(monkeypatch):
     assert run.interrupted
     assert 0 < n < 20
     assert same(run.draws, wanted.draws[:, :n])
+
+
+class Unordered:
+    """Results as they come, the last first."""
+
+    def map(self, function, items):
+        return reversed([function(item) for item in items])
+
+
+class Remembering:
+    """Once a result is known for a place, it is given again."""
+
+    def __init__(self):
+        self.known = {}
+
+    def map(self, function, items):
+        return [self.known.setdefault(place, function(item)) for place, item in enumerate(items)]
+
+
+@pytest.mark.parametrize("n_workers", [2, np.int64(5)])
+def test_results_may_come_in_any_order(n_workers):
+    executor = Unordered()
+    executor._max_workers = n_workers
+    for options in ({}, {"keep": "moments"}):
+        wanted = eb.sample(ring, **OPTIONS, **options)
+        compared(eb.sample(ring, **OPTIONS, **options, executor=executor), wanted)
+
+
+def test_results_of_another_time_are_refused():
+    refused(lambda: eb.sample(ring, **OPTIONS, executor=Remembering()), "without a memory", kind=ExecutorFault)
+
+
+class Cluster:
+    def nthreads(self):
+        return {"one": 3, "two": 4}
+
+
+@pytest.mark.parametrize(("names", "wanted"), [
+    ({"_max_workers": 3}, 3), ({"_max_workers": np.int32(3)}, 3), ({"num_workers": 5}, 5), ({"_client": Cluster()}, 7),
+    ({"_max_workers": 0}, os.cpu_count()), ({"_max_workers": "many"}, os.cpu_count()), ({}, os.cpu_count()),
+])
+def test_as_many_shards_as_workers(names, wanted):
+    executor = Unordered()
+    vars(executor).update(names)
+    assert shards._n_workers(executor) == wanted
+
+
+def test_ctrl_c_in_a_terminal_is_for_the_caller(monkeypatch):
+    """It reaches the processes of a pool, too; a worker that broke off would take the draws made so far with it."""
+    def interrupted(parcel):
+        signal.raise_signal(signal.SIGINT)
+        return parcel
+
+    monkeypatch.setattr(shards, "_worked", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shards.work("parcel")  # in the caller's own process it is as ever
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: "the caller's")
+    assert shards.work("parcel") == "parcel"
 
 
 class Futures:

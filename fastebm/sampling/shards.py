@@ -4,6 +4,8 @@ Workers remember nothing. A shard goes out with its state and comes back with it
 again, and results are those of a single thread, bit for bit.
 """
 
+import multiprocessing
+import numbers
 import os
 import time
 import warnings
@@ -17,10 +19,12 @@ from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.kernels import Kernel
 from fastebm.sampling.chains import Chains, State
+from fastebm.sampling.interrupts import Interrupts
 from fastebm.sampling.moments import MomentSums
 
 _BLOCK_SECONDS = 1.0  # longer than in one process, since every block is a journey
 _SENT = 2  # times that a shard is sent before it is given up
+_FAILED = 3  # blocks with such shards before the executor is given up
 
 
 class ExecutorFault(RuntimeError):
@@ -28,8 +32,9 @@ class ExecutorFault(RuntimeError):
 
 
 class Parcel(NamedTuple):
-    """A shard, and what is to be done with it."""
+    """Shard number `place`, and what is to be done with it."""
 
+    place: int
     energy: Energy
     kernel: Kernel
     state: State
@@ -43,8 +48,9 @@ class Parcel(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """A shard after its transitions, with the draws it made."""
+    """Shard number `place` after its transitions, with the draws it made."""
 
+    place: int
     state: State
     draws: FloatArray
     energies: FloatArray
@@ -54,6 +60,13 @@ class Returned(NamedTuple):
 
 def work(parcel: Parcel) -> Returned:
     """Advance one shard, in whatever process this is."""
+    if multiprocessing.parent_process() is None:
+        return _worked(parcel)
+    with Interrupts():  # Ctrl-C reaches every process of a terminal; the caller's is the one that answers
+        return _worked(parcel)
+
+
+def _worked(parcel: Parcel) -> Returned:
     chains = Chains(parcel.energy, parcel.kernel, parcel.state["x"], 0, 1)
     chains.restore(parcel.state)
     before = parcel.done // parcel.thin if parcel.thin else 0
@@ -69,8 +82,8 @@ def work(parcel: Parcel) -> Returned:
         n_before=before, moments=moments,
     )
     if moments is None:
-        return Returned(chains.state(), draws, energies, None, None)
-    return Returned(chains.state(), draws, energies, moments.by_chain(chains.n), moments.counts)
+        return Returned(parcel.place, chains.state(), draws, energies, None, None)
+    return Returned(parcel.place, chains.state(), draws, energies, moments.by_chain(chains.n), moments.counts)
 
 
 class Shards(Chains):
@@ -85,8 +98,8 @@ class Shards(Chains):
     def __init__(self, energy: Energy, kernel: Kernel, starts: FloatArray, seed: int, executor: Any) -> None:
         super().__init__(energy, kernel, starts, seed, 1)
         self.executor = executor
-        n_workers = getattr(executor, "_max_workers", None)
-        self.n_shards = n_workers if isinstance(n_workers, int) else os.cpu_count() or 1
+        self.n_shards = _n_workers(executor)
+        self.n_failed = 0  # blocks
 
     def advance(
         self,
@@ -113,11 +126,11 @@ class Shards(Chains):
             sums = None if moments is None else moments.by_chain(self.n)
             parcels = [
                 Parcel(
-                    self.energy, self.kernel, _rows(state, first, last), block, settings, thin, done,
+                    place, self.energy, self.kernel, _rows(state, first, last), block, settings, thin, done,
                     draws is not None and draws.shape[1] > 0, None if sums is None else sums[first:last],
                     None if moments is None else moments.frame,
                 )
-                for first, last in ranges
+                for place, (first, last) in enumerate(ranges)
             ]
             returned = self._sent(parcels)
             self.restore({
@@ -146,19 +159,26 @@ class Shards(Chains):
         """What comes back of every parcel; what is lost is sent again, and then done here."""
         returned: list[Returned | None] = [None] * len(parcels)
         fault: BaseException | None = None
-        for _ in range(_SENT):
+        n_after = self.n_transitions + parcels[0].n_transitions
+        for _ in range(_SENT if self.n_failed < _FAILED else 0):
             missing = [place for place, one in enumerate(returned) if one is None]
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ResourceWarning)
                     results = self.executor.map(work, [parcels[place] for place in missing])
-                    for place, one in zip(missing, results, strict=False):
+                    for one in results:
                         if not isinstance(one, Returned):
                             raise ExecutorFault(
                                 f"executor.map gave a {type(one).__name__} for a shard; pass an executor whose map "
                                 "returns the results themselves, in order (of a Dask client: client.get_executor())."
                             )
-                        returned[place] = one
+                        if one.place not in missing or one.state["n_transitions"] != n_after:
+                            raise ExecutorFault(
+                                f"executor.map gave shard {one.place} after {one.state['n_transitions']} transitions, "
+                                f"where {n_after} were asked of {missing}; pass an executor whose map calls the "
+                                "function anew for each item, without a memory."
+                            )
+                        returned[one.place] = one
             except ExecutorFault:
                 raise
             except Exception as seen:  # a lost worker has as many names as there are executors
@@ -166,18 +186,33 @@ class Shards(Chains):
             if all(one is not None for one in returned):
                 return [one for one in returned if one is not None]
         missing = [place for place, one in enumerate(returned) if one is None]
-        if fault is None:
+        if fault is None and self.n_failed < _FAILED:
             raise ExecutorFault(
                 f"executor.map lost {len(missing)} of {len(parcels)} shards {_SENT} times; pass an executor whose map "
                 "returns one result for each item."
             )
-        _checks.warn(
-            f"the executor failed {_SENT} times ({type(fault).__name__}: {fault}), so that {len(missing)} of "
-            f"{len(parcels)} shards run in this process; restart the executor for the next run."
-        )
+        self.n_failed += 1
+        if self.n_failed == 1:  # once a run: blocks are many
+            why = f"{type(fault).__name__}: {fault}".splitlines()[0].rstrip(".")  # loky's are a page
+            _checks.warn(
+                f"the executor failed {_SENT} times ({why}), so that {len(missing)} of {len(parcels)} shards run in "
+                "this process, and all of them if it goes on failing; restart the executor for the next run."
+            )
         for place in missing:
             returned[place] = work(parcels[place])  # raises what the energy raises, if that was the fault
         return [one for one in returned if one is not None]
+
+
+def _n_workers(executor: Any) -> int:
+    """How many shards keep an executor busy: as many as it has workers, if it tells, or as this machine processors."""
+    for name in ("_max_workers", "num_workers"):  # of Python and loky, and of mpi4py
+        n = getattr(executor, name, None)
+        if isinstance(n, numbers.Integral) and int(n) >= 1:
+            return int(n)
+    cluster: Any = getattr(executor, "_client", None)
+    if callable(getattr(cluster, "nthreads", None)):  # of Dask, whose executor does not tell
+        return max(1, int(sum(cluster.nthreads().values())))
+    return os.cpu_count() or 1
 
 
 def _rows(state: State, first: int, last: int) -> State:
