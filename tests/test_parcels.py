@@ -2,6 +2,8 @@
 
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -91,3 +93,25 @@ def test_without_source_nothing_travels():
     exec("def made(x):\n    return x[0] ** 2", names)
     E = eb.energy(1)(names["made"])
     refused(lambda: parcels.packed(E), "made cannot travel", "define it in a file", kind=TypeError)
+
+
+COMMAND = """
+import pickle
+import subprocess
+import sys
+import fastebm as eb
+slope = 3.0
+E = eb.energy(2)(lambda x: slope * x[0] ** 2 + x[1])
+print(pickle.loads(pickle.dumps(E)).energy([2.0, 1.0]))
+exec("def other(x): return x[0]")
+try:
+    pickle.dumps(eb.energy(1)(other))
+except TypeError as fault:
+    print("define it in a file" in str(fault))
+"""
+
+
+def test_a_function_of_a_command_line():
+    """Python before 3.13 does not keep its text; what has no text anywhere is refused."""
+    ran = subprocess.run([sys.executable, "-c", COMMAND], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["13.0", "True"]

@@ -4,6 +4,7 @@ import ast
 import copy
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +140,7 @@ class Definition(NamedTuple):
 def definition(code: types.CodeType) -> Definition:
     """The syntax of a function or lambda, from the file that it was compiled from."""
     try:
-        lines, _ = inspect.findsource(code)
+        lines = _lines(code)
         try:
             tree, codes = _parsed("".join(lines), code.co_filename)
         except SyntaxError:  # a page of text with code in it
@@ -161,6 +162,17 @@ def definition(code: types.CodeType) -> Definition:
         if is_it:
             return copy.deepcopy(Definition(name, node.args, body))
     raise NoSource
+
+
+def _lines(code: types.CodeType) -> list[str]:
+    """The file that a function was compiled from, or the command line, which Python 3.12 and earlier do not keep."""
+    try:
+        return inspect.findsource(code)[0]
+    except OSError:
+        words = sys.orig_argv
+        if code.co_filename != "<string>" or "-c" not in words[:-1]:
+            raise
+        return words[words.index("-c") + 1].splitlines(keepends=True)  # if it is not from there, its code will not fit
 
 
 def _by_itself(code: types.CodeType, lines: Sequence[str]) -> tuple[ast.Module, set[types.CodeType]]:
