@@ -78,6 +78,29 @@ class TestSummary:
             a_run().summary()
 
 
+class TestDataTree:
+    def test_what_arviz_looks_for(self):
+        tree = RUN.to_datatree()
+        assert same(tree["posterior"]["x[1]"].values, RUN.draws[:, :, 1])
+        statistics = tree["sample_stats"]
+        assert same(statistics["energy"].values, RUN.energy)
+        assert statistics["energy"].dims == ("chain", "draw")
+        assert same(statistics["acceptance_rate"].values, RUN.acceptance_rate)
+        assert statistics["acceptance_rate"].dims == ("chain",)
+        assert statistics.attrs["step_size"] == 1.5
+        assert statistics.attrs["seed"] == "11"
+        assert statistics.attrs["thin"] == 1
+
+    @pytest.mark.parametrize("changes", [
+        {"step_size": np.array([1.0, 2.0]), "path_length": 2.5, "converged": True}, {"scale": np.eye(2)},
+        {"seed": 2**100, "interrupted": True},
+    ], ids=str)
+    def test_attributes_are_what_files_can_hold(self, changes):
+        for value in dataclasses.replace(RUN, **changes).to_datatree()["sample_stats"].attrs.values():
+            assert isinstance(value, str | int | float) or value.ndim == 1
+            assert not isinstance(value, bool)
+
+
 def test_it_says_what_it_is():
     assert repr(a_run()).startswith("Run(n_chains=6, n_draws=80, dim=2, acceptance_rate=0.")
     assert repr(a_run()).endswith("step_size=1.5, seed=11)")

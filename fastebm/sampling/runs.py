@@ -22,9 +22,9 @@ class Run:
     draws : (n_chains, n_draws, dim) positions after warm-up, every `thin`-th.
     energy : (n_chains, n_draws) energies at the draws.
     acceptance_rate : (n_chains,) accepted share of the proposals after warm-up.
-    step_size : as given, or as tuned in warm-up and then frozen.
+    step_size : as given, or as tuned in warm-up and then frozen; of the coordinates that move, where some are clamped.
     scale : (dim,) relative widths of the coordinates found in warm-up, or (dim, dim) a lower triangular root of their
-        relative covariance, geometric mean of the diagonal 1; ones for a given step size.
+        relative covariance, geometric mean of the diagonal 1; ones for a given step size. Of the coordinates that move.
     seed : passed as `rng`, it gives the same run again.
     interrupted : True if Ctrl-C ended the run early; the draws are those made until then.
     timings : seconds of "compilation", "warmup" and "sampling".
@@ -70,7 +70,8 @@ class Run:
         except ImportError:
             raise ImportError('run.summary() needs arviz-stats; run: pip install "fastebm[diagnostics]".') from None
         if self.draws.shape[1] < 4:
-            raise ValueError(f"run.draws holds {self.draws.shape[1]} draws a chain; a summary needs at least 4.")
+            n_draws = self.draws.shape[1]
+            raise ValueError(f"run.draws holds {n_draws} draws a chain, and a summary needs at least 4; raise n_draws.")
         with np.errstate(divide="ignore", invalid="ignore"):  # what never changes has no R-hat: nan, without a warning
             table = summary(self.to_datatree())
         everything = np.concatenate([self.draws, self.energy[:, :, None]], axis=2)
@@ -81,9 +82,11 @@ class Run:
         return table
 
     def to_datatree(self) -> Any:
-        """The draws as an xarray DataTree with the group "posterior", as ArviZ's functions take them.
+        """The draws as an xarray DataTree, as ArviZ's functions take them.
 
-        Variables are x[0], x[1], ... and energy, each of dimensions chain and draw.
+        The group "posterior" has x[0], x[1], ... and energy, each of dimensions chain and draw; "sample_stats" has the
+        energy and the acceptance_rate (chain,), and as attributes step_size, scale, path_length, seed (as text),
+        interrupted, converged, n_warmup and thin.
 
         Raises
         ------
@@ -91,12 +94,24 @@ class Run:
         """
         try:
             from arviz_base import from_dict
+            from xarray import DataArray
         except ImportError:
             raise ImportError('run.to_datatree() needs arviz; run: pip install "fastebm[diagnostics]".') from None
         variables = {f"x[{i}]": self.draws[:, :, i] for i in range(self.draws.shape[2])}
         with warnings.catch_warnings():  # many short chains are what we make
             warnings.filterwarnings("ignore", "Found chain dimension to be longer")
-            return from_dict({"posterior": variables | {"energy": self.energy}})
+            energy = {"energy": self.energy}
+            tree = from_dict({"posterior": variables | energy, "sample_stats": energy})
+        statistics = tree["sample_stats"]
+        statistics["acceptance_rate"] = DataArray(self.acceptance_rate, dims="chain")
+        found = {
+            "step_size": self.step_size, "scale": np.ravel(self.scale), "path_length": self.path_length,
+            "seed": str(self.seed), "interrupted": int(self.interrupted),
+            "converged": None if self.converged is None else int(self.converged),
+            "n_warmup": self.settings.get("n_warmup"), "thin": self.settings.get("thin"),
+        }
+        statistics.attrs.update({name: one for name, one in found.items() if one is not None})  # netCDF has no None
+        return tree
 
     def save(self, path: str | Path) -> None:
         """Write the run to `path`, atomically; `fastebm.load` reads it."""
