@@ -3,7 +3,9 @@
 import io
 import sys
 
+import numpy as np
 import pytest
+from messages import refused
 
 import fastebm as eb
 from fastebm.sampling.progress import Progress
@@ -65,3 +67,13 @@ def test_a_run_moves_it_to_its_end(monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     eb.sample(eb.Gaussian([0.0]), n_chains=2, n_draws=30, n_warmup=50, thin=2, rng=0, progress=True)
     assert "/110" in screen.getvalue()
+
+
+@pytest.mark.parametrize("wanted", [None, 0, 1, "loud", np.zeros(2), ["auto"]], ids=repr)
+def test_what_is_no_wish_is_refused(wanted):
+    refused(lambda: Progress(10, "sampling", wanted), "progress is", "pass True, False or 'auto'")
+
+
+def test_numpys_truth_values(monkeypatch):
+    assert shown(monkeypatch, np.bool_(False), Terminal()) == ""
+    assert "sampling" in shown(monkeypatch, np.bool_(True), io.StringIO())

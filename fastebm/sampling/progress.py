@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+import numpy as np
+
 
 class Progress:
     """A bar over `total` steps; silent where none is wanted.
@@ -17,17 +19,18 @@ class Progress:
 
     def __init__(self, total: int, label: str, wanted: bool | str) -> None:
         self._bar: Any = None
-        if wanted not in (True, False, "auto"):
+        if not (isinstance(wanted, bool | np.bool_) or (isinstance(wanted, str) and wanted == "auto")):
             raise ValueError(f"progress is {wanted!r}; pass True, False or 'auto'.")
-        if wanted is False or (wanted == "auto" and not sys.stderr.isatty()):
+        is_auto = isinstance(wanted, str)
+        if not wanted or (is_auto and not sys.stderr.isatty()):
             return
         try:
             from tqdm import tqdm
         except ImportError:
-            if wanted is True:
+            if not is_auto:
                 raise ImportError('progress=True needs tqdm; run: pip install "fastebm[progress]".') from None
             return
-        self._bar = tqdm(total=total, desc=label, delay=1.0 if wanted == "auto" else 0.0, leave=False)
+        self._bar = tqdm(total=total, desc=label, delay=1.0 if is_auto else 0.0, leave=False)
 
     def advance(self, n: int, **notes: str) -> None:
         """Move on by n steps and show notes behind the bar."""
