@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,11 +37,12 @@ class FileWriteError(OSError):
 
 
 @contextmanager
-def replacing(path: PathLike) -> Iterator[Path]:
+def replacing(path: PathLike, previous: PathLike | None = None) -> Iterator[Path]:
     """A new empty file to write to, which becomes `path` when the block ends without an exception.
 
     It stands in the folder of `path` and has its suffix. Whatever goes wrong, the file that was at `path` before is
-    unchanged. Only SIGKILL or a power cut can leave the new file behind, under a name that begins with `.fastebm-`.
+    unchanged; where the new one replaces it, it goes on as `previous`, if that is a path. Only SIGKILL or a power cut
+    can leave the new file behind, under a name that begins with `.fastebm-`.
 
     Raises
     ------
@@ -54,11 +56,26 @@ def replacing(path: PathLike) -> Iterator[Path]:
             os.fsync(stream.fileno())  # else a power cut could leave the new name with no content
         if target.exists():
             temporary.chmod(target.stat().st_mode)
+            if previous is not None:
+                _link(target, Path(previous))
         os.replace(temporary, target)
     except OSError as fault:
         raise _not_writable(path, fault.strerror or str(fault)) from fault
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _link(target: Path, other: Path) -> None:
+    """`other` becomes a second name of the file, or a copy where a folder has no such thing; it is never half there."""
+    temporary = target.with_name(f".fastebm-{secrets.token_hex(8)}{target.suffix}")
+    try:
+        try:
+            os.link(target, temporary)
+        except OSError:
+            shutil.copy2(target, temporary)
+        os.replace(temporary, other)
+    finally:
+        temporary.unlink(missing_ok=True)  # which `replace` leaves where both are names of one file
 
 
 def writable(path: PathLike, reads: Sequence[PathLike] = ()) -> Path:
@@ -109,7 +126,10 @@ def opened(path: PathLike) -> BufferedReader:
         raise type(fault)(f"{path} cannot be read: {fault.strerror or fault}; check the path.") from fault
 
 
-def write(path: PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write(
+    path: PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]],
+    previous: PathLike | None = None,
+) -> None:
     """Save an object of this kind at `path`, whole or not at all.
 
     The same content always gives the same bytes.
@@ -120,6 +140,7 @@ def write(path: PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[
     kind : one word that `read` will ask for, such as "energy".
     header : what JSON can hold; NumPy's scalars become plain numbers, tuples become lists.
     arrays : name to array of booleans or real numbers, any shape; other dtypes raise TypeError.
+    previous : the path at which the file that is replaced is kept.
 
     Raises
     ------
@@ -131,7 +152,7 @@ def write(path: PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[
             raise TypeError(f"array {name!r} has dtype {values.dtype}; save booleans or real numbers.")
     fields = {"format": _FORMAT, "version": _VERSION, "kind": kind, "header": dict(header)}
     document = json.dumps(fields, indent=1, default=np.generic.item).encode()
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path, previous) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # ZipInfo's fixed date, not today's, makes files comparable
         archive.writestr(zipfile.ZipInfo(_DOCUMENT), document)
         for name, values in ordered.items():

@@ -279,6 +279,29 @@ class TestReplacing:
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "file").read_text() == "new"
 
+    def test_what_is_replaced_goes_on_at_its_own_path(self, tmp_path, monkeypatch):
+        def unknown(*paths: Path) -> None:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+        path, previous = tmp_path / "new.npz", tmp_path / "previous.npz"
+        for turn in range(5):
+            if turn == 3:  # a folder that knows no second names
+                monkeypatch.setattr(os, "link", unknown)
+            files.write(path, "thing", {"turn": turn}, {}, previous)
+            assert files.read(path, ("thing",))[1] == {"turn": turn}
+            if turn:
+                assert files.read(previous, ("thing",))[1] == {"turn": turn - 1}
+            assert len(os.listdir(tmp_path)) == 1 + bool(turn)
+
+    def test_where_the_old_one_cannot_go_nothing_changes(self, tmp_path):
+        path, previous = tmp_path / "new.npz", tmp_path / "folder"
+        (previous / "full").mkdir(parents=True)
+        files.write(path, "thing", {"turn": 0}, {}, previous)
+        with pytest.raises(FileWriteError):
+            files.write(path, "thing", {"turn": 1}, {}, previous)
+        assert files.read(path, ("thing",))[1] == {"turn": 0}
+        assert sorted(os.listdir(tmp_path)) == ["folder", "new.npz"]
+
     def test_permissions_are_those_of_any_new_file_or_of_the_old_one(self, tmp_path):
         (tmp_path / "ordinary").touch()
         with files.replacing(tmp_path / "new"):
