@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastebm import _checks
 from fastebm.energies import catalogue
 from fastebm.energies.algebra import Affine, Combined, Conditioned, Discrete, Mixture, Observed, Sum, Tempered, Walled
 from fastebm.energies.energy import Energy
@@ -27,9 +28,11 @@ def rebuild(
 
     Raises
     ------
+    TypeError : what is passed as energy is none.
     ValueError : a user's energy is needed and missing, or it is not the one that was saved.
     """
     if energy is not None:
+        _checks.instance(energy, Energy, "energy", "the one that the file was saved with")
         if energy.describe() != description:
             raise ValueError(
                 f"{path} was saved with another energy than the {energy.name!r} passed in: their source, data or "
