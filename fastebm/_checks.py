@@ -112,6 +112,17 @@ def data(
     return rows
 
 
+def path(value: Any, name: str, example: str) -> str:
+    """A path as text, of a string or of a path-like object."""
+    try:
+        given = os.fspath(value)
+    except TypeError:
+        given = None
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise TypeError(f"{name} is {value!r}; pass a path as text or as a pathlib.Path, for example {example}.")
+    return given
+
+
 def count(value: Any, name: str, minimum: int = 1) -> int:
     """A whole number of at least `minimum`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:

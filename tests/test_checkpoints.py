@@ -18,8 +18,9 @@ from messages import refused
 
 import fastebm as eb
 from fastebm.files import FileFormatError, FileWriteError
-from fastebm.sampling import checkpoints, session
+from fastebm.sampling import checkpoints, plans
 from fastebm.sampling.interrupts import Interrupts
+from fastebm.sampling.session import Session
 
 CALLS = importlib.import_module("fastebm.sampling.sample")  # whose name the function has, too
 E = eb.GaussianMixture([[0.0, 0.0], [3.0, 3.0]], 0.7)
@@ -99,8 +100,6 @@ def test_draws_in_a_file_go_on_in_it(tmp_path, blocks, monkeypatch):
     run = eb.resume(tmp_path / "run.npz", progress=False)
     assert same(np.array(run.draws), wanted.draws)
     assert same(np.load(tmp_path / "draws.npy"), wanted.draws)
-    os.unlink(tmp_path / "draws.npy")
-    refused(lambda: eb.resume(tmp_path / "run.npz"), "draws.npy", "cannot be read", kind=FileFormatError)
 
 
 _SCRIPT = """
@@ -154,6 +153,31 @@ class TestDamage:
         path.with_name("run.npz.draws").unlink()
         refused(lambda: eb.resume(path), "run.npz.draws", "cannot be read", kind=FileFormatError)
 
+    def test_the_one_before_is_named_and_whole(self, tmp_path, blocks, monkeypatch):
+        path, wanted = tmp_path / "run.npz", eb.sample(E, **OPTIONS)
+        monkeypatch.setattr(CALLS, "Interrupts", Stopping)
+        Stopping.left = 80
+        with pytest.warns(eb.FastebmWarning, match="interrupted"):
+            eb.sample(E, **OPTIONS, checkpoint=path, every=1e-9)
+        Stopping.left = 10**9
+        previous = tmp_path / "run.npz.previous"
+        assert checkpoints.read(previous)[0]["n_sampled"] <= checkpoints.read(path)[0]["n_sampled"]
+        path.write_bytes(path.read_bytes()[:-100])
+        refused(lambda: eb.resume(path), f"eb.resume({str(previous)!r})", kind=FileFormatError)
+        compared(eb.resume(previous, progress=False), wanted)
+        compared(eb.resume(path, progress=False), wanted)  # which was written again
+
+    def test_the_one_before_is_not_replaced_by_what_is_damaged(self, tmp_path, blocks, monkeypatch):
+        """Killed between the first checkpoint of the resumed run and the one before: one of both is whole."""
+        path, previous = tmp_path / "run.npz", tmp_path / "run.npz.previous"
+        eb.sample(E, **OPTIONS, checkpoint=path, every=1e-9)
+        before = previous.read_bytes()
+        path.write_bytes(b"torn")
+        eb.resume(previous, progress=False)
+        assert previous.read_bytes() != b"torn"
+        assert checkpoints.read(previous)
+        assert before
+
     def test_something_else(self, tmp_path):
         E.save(tmp_path / "model.npz")
         refused(lambda: eb.resume(tmp_path / "model.npz"), "saved energy", kind=FileFormatError)
@@ -164,6 +188,7 @@ class TestDamage:
         path = tmp_path / "run.npz"
         eb.sample(SPINS, **OPTIONS, checkpoint=path)
         refused(lambda: eb.resume(path), "your own energy")
+        refused(lambda: eb.resume(path, lambda x: x[0]), "energy is of type function", kind=TypeError)
         other = eb.energy(3, {"field": 0.3}, values=(-1, 1))(lambda x, theta: 0.4 * x[0] * x[1] - theta.field * x[2])
         refused(lambda: eb.resume(path, other), "another energy")
         assert same(eb.resume(path, SPINS).draws, eb.sample(SPINS, **OPTIONS).draws)
@@ -179,12 +204,12 @@ class TestFullDisk:
         wanted = eb.sample(E, **OPTIONS)
         whole = {"write": checkpoints.write, "append": checkpoints.SideFile.append}[part]
 
-        def failing(*arguments):
+        def failing(*arguments, **options):
             nonlocal n_written
             n_written += 1
             if n_written > 5:
                 raise FileWriteError(f"{path} cannot be written: No space left on device.")
-            whole(*arguments)
+            whole(*arguments, **options)
 
         monkeypatch.setattr(checkpoints if part == "write" else checkpoints.SideFile, part, failing)
         with pytest.warns(eb.FastebmWarning, match="No space left on device.*went on in memory"):
@@ -192,6 +217,70 @@ class TestFullDisk:
         assert same(run.draws, wanted.draws)
         monkeypatch.undo()
         assert same(eb.resume(path).draws, wanted.draws)
+
+
+class TestOneWriter:
+    def test_a_run_at_the_path_of_another_that_is_going_on(self, tmp_path, blocks, monkeypatch):
+        path = tmp_path / "run.npz"
+        session = plans_session(path)
+        session.begin(None)
+        path.unlink()  # or it would be refused as one that could go on
+        refused(lambda: eb.sample(E, **OPTIONS, checkpoint=path), "by another run", kind=FileWriteError)
+        session.run(lambda n: False)
+        refused(lambda: plans_session(path).begin(None), "by another run", kind=FileWriteError)
+        session.release()
+        compared(eb.resume(path), eb.sample(E, **OPTIONS))
+
+    def test_resuming_a_run_that_is_going_on(self, tmp_path):
+        path = tmp_path / "run.npz"
+        session = plans_session(path)
+        session.begin(None)
+        refused(lambda: eb.resume(path), "by another run", kind=FileWriteError)
+        session.release()
+        compared(eb.resume(path), eb.sample(E, **OPTIONS))
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_a_forked_process_that_lives_on_holds_nothing(self, tmp_path):
+        path = tmp_path / "run.npz"
+        session = plans_session(path)
+        session.begin(None)
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        try:
+            session.side._claim.close()  # as when the process dies, which unlocks nothing itself
+            time.sleep(0.2)
+            compared(eb.resume(path), eb.sample(E, **OPTIONS))
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+    def test_a_run_that_is_over_may_be_read_by_all(self, tmp_path):
+        path = tmp_path / "run.npz"
+        wanted = eb.sample(E, **OPTIONS, checkpoint=path)
+        before = path.stat().st_mtime_ns, path.stat().st_ino
+        side = checkpoints.SideFile(path)
+        side.claim()
+        compared(eb.resume(path), wanted)
+        side.release()
+        assert before == (path.stat().st_mtime_ns, path.stat().st_ino), "nothing is written again"
+
+
+def plans_session(path):
+    options = {"n_chains": 7, "n_draws": 40, "n_warmup": 60}
+    plan = plans.Plan(**options, thin=1, seed=3, checkpoint=str(path))
+    return Session(E, eb.RandomWalk(), plan, 1, None)
+
+
+@pytest.mark.parametrize("missing", ["converged", "n_sampled", "crc", "streams", "scale"])
+def test_what_an_older_version_did_not_write_is_refused(tmp_path, missing):
+    path = tmp_path / "run.npz"
+    eb.sample(E, **OPTIONS, checkpoint=path)
+    header, arrays = checkpoints.read(path)
+    (header if missing in header else arrays).pop(missing)
+    checkpoints.write(path, header, arrays)
+    refused(lambda: eb.resume(path), "another version", kind=FileFormatError)
 
 
 def test_what_a_newer_version_wrote_is_refused(tmp_path):
@@ -204,9 +293,9 @@ def test_what_a_newer_version_wrote_is_refused(tmp_path):
 
 
 def test_a_plan_is_json():
-    plan = session.planned(
+    plan = plans.planned(
         E, n_chains=3, n_draws=4, n_warmup=5, thin=1, init=None, seed=1, clamp={0: 2.0}, keep="last", until=None,
         checkpoint=None, every=3.0,
     )
-    twin = session.Plan.rebuilt(json.loads(json.dumps(plan.describe())), "there")
+    twin = plans.Plan.rebuilt(json.loads(json.dumps(plan.describe())), "there")
     assert twin.describe() == plan.describe() | {"checkpoint": "there"}

@@ -9,8 +9,9 @@ from energy_laws import same
 from messages import refused
 
 import fastebm as eb
-from fastebm.files import FileWriteError
+from fastebm.files import FileFormatError, FileWriteError
 from fastebm.sampling import keeping
+from fastebm.sampling.interrupts import Interrupts
 
 E = eb.GaussianMixture([[0.0, 0.0], [3.0, 3.0]], 0.7)
 OPTIONS = {"n_chains": 9, "n_draws": 30, "n_warmup": 50, "rng": 3}
@@ -35,6 +36,70 @@ def test_a_file_as_they_come(whole, tmp_path):
     assert same(np.array(run.draws), whole.draws)
     assert same(np.load(path), whole.draws)
     assert same(run.energy, whole.energy)
+
+
+def stopped(n_blocks, **options):
+    """A run of blocks of one transition that is stopped, as by Ctrl-C."""
+    left = iter(range(n_blocks))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastebm.sampling.chains._BLOCK_SECONDS", 1e-9)
+        patch.setattr(Interrupts, "requested", property(
+            lambda self: next(left, None) is None, lambda self, value: None
+        ), raising=False)
+        with pytest.warns(eb.FastebmWarning, match="interrupted"):
+            return eb.sample(E, **OPTIONS, **options)
+
+
+@pytest.mark.parametrize("n_blocks", [10, 50, 57, 78])
+@pytest.mark.parametrize("clamp", [None, {1: 0.5}], ids=repr)
+def test_the_file_of_an_interrupted_run_holds_its_draws(tmp_path, n_blocks, clamp):
+    path = tmp_path / "draws.npy"
+    run = stopped(n_blocks, keep=path, clamp=clamp, checkpoint=tmp_path / "run.npz")
+    n = run.draws.shape[1]
+    assert n == max(0, n_blocks + 1 - 50)
+    wanted = eb.sample(E, **OPTIONS, clamp=clamp)
+    assert same(np.array(run.draws), wanted.draws[:, :n])
+    assert same(np.load(path), wanted.draws[:, :n])
+    whole = eb.resume(tmp_path / "run.npz", progress=False)
+    assert same(np.array(whole.draws), wanted.draws)
+    assert same(np.load(path), wanted.draws)
+
+
+def test_the_file_of_a_run_that_converged_holds_its_draws(tmp_path):
+    path = tmp_path / "draws.npy"
+    options = {"n_chains": 16, "n_draws": 5000, "rng": 3, "until": eb.Converged(1.2, 100)}
+    run = eb.sample(eb.Gaussian([0.0]), **options, keep=path, checkpoint=tmp_path / "run.npz")
+    assert run.draws.shape[1] < 5000
+    assert same(np.load(path), np.array(run.draws))
+    before = path.read_bytes()
+    assert same(np.array(eb.resume(tmp_path / "run.npz").draws), np.array(run.draws))
+    assert path.read_bytes() == before
+
+
+def test_what_has_not_come_is_nan(tmp_path):
+    path = tmp_path / "draws.npy"
+    one = keeping.Keeping(str(path), 3, 100_000, 2, {1: 0.5})
+    seen = np.load(path, mmap_mode="r")
+    assert seen.shape == (3, 100_000, 2)
+    assert np.isnan(seen[:, :, 0]).all()
+    assert (seen[:, :, 1] == 0.5).all()
+    one.draws[2, 5, 0] = 7.0
+    assert seen[2, 5, 0] == 7.0, "it is to be read while the run goes on"
+
+
+def test_another_file_at_the_path_is_not_gone_on_with(tmp_path):
+    """Draws of another shape would be written beyond the end of memory."""
+    path, checkpoint = tmp_path / "draws.npy", tmp_path / "run.npz"
+    stopped(60, keep=path, checkpoint=checkpoint)
+    for other in (np.zeros((2, 2)), np.zeros((9, 31, 2)), np.zeros((9, 30, 2), dtype=np.float32), np.zeros((9, 2, 1))):
+        np.save(path, other)
+        refused(lambda: eb.resume(checkpoint), "draws.npy", "move it away", kind=FileFormatError)
+        assert same(np.load(path), other)
+    path.write_bytes(b"nothing")
+    refused(lambda: eb.resume(checkpoint), "draws.npy", "move it away", kind=FileFormatError)
+    path.unlink()
+    assert same(np.array(eb.resume(checkpoint, progress=False).draws), RUN.draws)
+    assert same(np.load(path), RUN.draws)
 
 
 @pytest.mark.parametrize("keep", ["draws", "last"])

@@ -6,7 +6,8 @@ from energy_laws import same
 from messages import refused
 
 import fastebm as eb
-from fastebm.sampling.session import Plan, Session
+from fastebm.sampling.plans import Plan
+from fastebm.sampling.session import Session
 
 E = eb.GaussianMixture([[0.0, 0.0], [3.0, 3.0]], 0.7)
 PLAN = Plan(n_chains=9, n_draws=20, n_warmup=40, thin=2, seed=3)

@@ -122,3 +122,36 @@ class TestWays:
         assert repr(eb.Superchains(3)) == "Superchains(3)"
         assert "(30, 2)" in repr(eb.FromData(np.zeros((30, 2))))
         assert repr(eb.Overdispersed(1.0)) == "Overdispersed(center=1.0, spread=2.0)"
+
+
+class TestBesideClampedCoordinates:
+    """Starts say where all coordinates are; the clamped ones are left out."""
+
+    LAW = eb.Gaussian([0.0, 0.0, 0.0])
+
+    def first(self, init):
+        """Where chains are that hardly move."""
+        with pytest.warns(eb.FastebmWarning, match="above 90 %"):
+            run = eb.sample(self.LAW, eb.RandomWalk(1e-12), n_chains=6, n_draws=20, n_warmup=0, rng=3, init=init,
+                            clamp={1: 9.0})
+        assert (run.draws[:, :, 1] == 9.0).all()
+        return run.draws[:, 0, [0, 2]]
+
+    def test_of_data(self):
+        X = np.arange(12.0).reshape(4, 3) / 10.0
+        found = self.first(eb.FromData(X))
+        assert all(np.abs(X[:, [0, 2]] - one).max(axis=1).min() < 1e-9 for one in found)
+
+    def test_overdispersed(self):
+        found = self.first(eb.Overdispersed([1.0, 50.0, 2.0], [1e-6, 1.0, 1e-6]))
+        np.testing.assert_allclose(found, [[1.0, 2.0]] * 6, atol=1e-4)
+
+    def test_in_superchains(self):
+        X = np.array([[1.0, 50.0, 2.0], [3.0, 50.0, 4.0]])
+        np.testing.assert_allclose(self.first(eb.Superchains(2, X)), np.repeat(X[:, [0, 2]], 3, axis=0), atol=1e-9)
+
+    def test_an_array_of_any_kind(self):
+        from pandas import DataFrame
+
+        X = DataFrame(np.tile([1.0, 50.0, 2.0], (6, 1)))
+        np.testing.assert_allclose(self.first(X), [[1.0, 2.0]] * 6, atol=1e-9)

@@ -20,7 +20,8 @@ from benchmarks.timing import Bar, Contestant, Report, Result, compare
 from fastebm._compile import ENERGY, FLAGS, GRAD, STREAM_TILES, TILE, TILES, VECTOR
 from fastebm.kernels.kernel import ADVANCE
 from fastebm.sampling.chains import Chains, _no_grad
-from fastebm.sampling.session import Session, planned
+from fastebm.sampling.plans import planned
+from fastebm.sampling.session import Session
 
 _THIN = 100
 _EVERY = 30.0  # seconds between checkpoints

@@ -1,11 +1,13 @@
 """Checkpoints: a small file that is whole at any moment, and a side file to which draws are appended."""
 
+import contextlib
 import os
 import threading
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -13,8 +15,14 @@ from fastebm import files
 from fastebm._checks import FloatArray
 from fastebm.files import FileFormatError, FileWriteError
 
+try:
+    import fcntl
+except ImportError:  # no such locks: two processes at one checkpoint go unnoticed
+    fcntl = None  # type: ignore[assignment]
+
 KIND = "checkpoint"
 _PIECE = 2**19  # bytes
+_SIDE, _PREVIOUS = ".draws", ".previous"
 
 
 class SideFile:
@@ -31,9 +39,46 @@ class SideFile:
     """
 
     def __init__(self, path: files.PathLike) -> None:
-        self.path = Path(f"{os.fspath(path)}.draws")
+        self.path = Path(f"{os.fspath(path)}{_SIDE}")
         self.n_draws = 0
         self.crc = 0
+        self._claim: BinaryIO | None = None
+
+    def claim(self) -> None:
+        """Be the only one that writes, until `release` or the end of the process, however it ends.
+
+        Raises
+        ------
+        FileWriteError : another run writes it, of this process or of another.
+        """
+        if fcntl is None:
+            return
+        try:
+            stream = open(self.path, "ab")  # noqa: SIM115 (it is open as long as the run)
+        except OSError as fault:
+            raise _not_writable(self.path, fault) from fault
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            stream.close()
+            if isinstance(fault, BlockingIOError):
+                raise FileWriteError(
+                    f"{self.path} is being written by another run; wait for its end, or choose another checkpoint."
+                ) from fault
+            return  # a file system without locks
+        self._claim = stream
+        _CLAIMS.add(self)
+
+    def release(self) -> None:
+        """Let others write."""
+        if self._claim is not None and fcntl is not None:
+            fcntl.flock(self._claim, fcntl.LOCK_UN)  # for forked processes, too, that have it open
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def append(self, draws: FloatArray, energies: FloatArray) -> None:
         """Add draws (n_chains, k, dim) and energies (n_chains, k); what an earlier attempt left behind is overwritten.
@@ -60,9 +105,7 @@ class SideFile:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as fault:
-            raise FileWriteError(
-                f"{self.path} cannot be written: {fault.strerror or fault}; free space there, or choose another path."
-            ) from fault
+            raise _not_writable(self.path, fault) from fault
         self.n_draws += n_new
         self.crc = crc
 
@@ -92,13 +135,13 @@ class SideFile:
 class Writer:
     """Writes checkpoints in a thread of its own, one after the other, while chains go on.
 
-    Parameters
+    Attributes
     ----------
-    faults : takes sentences about checkpoints that could not be written.
+    fault : why the last one could not be written; None if it was.
     """
 
-    def __init__(self, faults: list[str]) -> None:
-        self.faults = faults
+    def __init__(self) -> None:
+        self.fault: str | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, content: Callable[[], Callable[[], None]]) -> None:
@@ -117,17 +160,76 @@ class Writer:
         """Where it is impossible now, that is told at the end of the run, which goes on."""
         try:
             write()
+            self.fault = None
         except FileWriteError as fault:
-            message = f"{fault} The run went on in memory; its last checkpoint is as it was."
-            if message not in self.faults:
-                self.faults.append(message)
+            self.fault = f"{fault} The run went on in memory; its last checkpoint is as it was."
 
 
-def write(path: files.PathLike, header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Replace the checkpoint at `path`, whole or not at all."""
+# A forked process that outlives a killed run must not hold its claim.
+_CLAIMS: weakref.WeakSet[SideFile] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    for one in list(_CLAIMS):
+        one._let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _not_writable(path: Path, fault: OSError) -> FileWriteError:
+    return FileWriteError(
+        f"{path} cannot be written: {fault.strerror or fault}; free space there, or choose another path."
+    )
+
+
+def written(path: files.PathLike) -> tuple[str, str, str]:
+    """The files of a checkpoint: itself, its draws, and the one before."""
+    given = os.fspath(path)
+    return given, f"{given}{_SIDE}", f"{given}{_PREVIOUS}"
+
+
+def current(path: files.PathLike) -> str:
+    """The checkpoint that goes on being written, of its own path or of that of the one before."""
+    return os.fspath(path).removesuffix(_PREVIOUS)
+
+
+def forget_previous(path: files.PathLike) -> None:
+    """Remove what an earlier run at this path had kept: its draws are being overwritten."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(written(path)[2])
+
+
+def refuse_losing(path: files.PathLike) -> None:
+    """Nothing, where a new run may write its checkpoint: where nothing is, or a run that has come to its end.
+
+    Raises
+    ------
+    FileWriteError : something else is there, or a run that could go on.
+    """
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return
+    try:
+        header, _ = read(path)
+    except FileFormatError as fault:
+        raise FileWriteError(
+            f"{path} is there and holds no whole checkpoint; choose another path, or remove the file."
+        ) from fault
+    if not header.get("is_over"):
+        raise FileWriteError(
+            f"{path} holds a run that has not come to its end; go on with it by eb.resume({os.fspath(path)!r}), or "
+            "remove the file to begin anew."
+        )
+
+
+def write(
+    path: files.PathLike, header: dict[str, Any], arrays: dict[str, Any], *, keeps_previous: bool = False
+) -> None:
+    """Replace the checkpoint at `path`, whole or not at all; the one that was there can be kept beside it."""
     signed = {name: np.asarray(one).view(np.int64) if np.asarray(one).dtype == np.uint64 else one
               for name, one in arrays.items()}
-    files.write(path, KIND, header, signed)
+    files.write(path, KIND, header, signed, written(path)[2] if keeps_previous else None)
 
 
 def read(path: files.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,6 +239,23 @@ def read(path: files.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     ------
     FileNotFoundError, FileFormatError : there is none, or what is there is damaged or something else.
     """
-    _, header, arrays = files.read(path, (KIND,))
-    arrays["streams"] = arrays["streams"].view(np.uint64)
+    try:
+        _, header, arrays = files.read(path, (KIND,))
+    except FileFormatError as fault:
+        previous = written(path)[2]
+        if _is_whole(previous):
+            raise FileFormatError(
+                f"{str(fault).split(';')[0]}; the one before it is whole, and eb.resume({previous!r}) goes on from it."
+            ) from fault
+        raise
+    if "streams" in arrays:
+        arrays["streams"] = arrays["streams"].view(np.uint64)
     return header, arrays
+
+
+def _is_whole(path: files.PathLike) -> bool:
+    try:
+        files.read(path, (KIND,))
+    except (OSError, FileFormatError):
+        return False
+    return True

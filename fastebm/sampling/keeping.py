@@ -1,5 +1,7 @@
 """What becomes of draws: all kept in memory, or in a file as they come; only their moments; only the last."""
 
+import contextlib
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +15,7 @@ from fastebm.sampling.chains import Chains
 from fastebm.sampling.moments import Moments, MomentSums
 
 MODES = ("draws", "moments", "last")
+_START = 192  # bytes of a file before its numbers, a multiple of 64
 
 
 class Keeping:
@@ -41,15 +44,15 @@ class Keeping:
         self.moments: MomentSums | None = None
         self.kept: Moments | None = None
         room = 0 if keep in ("moments", "last") else n_draws
+        shape = (n_chains, room, dim)
+        _refuse_too_much(n_chains, room, dim if keep in MODES else 0)
         if keep in MODES:
-            _refuse_too_much(n_chains, room, dim)
-            self.draws = np.empty((n_chains, room, dim))
+            self.draws: FloatArray = np.empty(shape)
         else:
-            self.draws = _mapped(keep, (n_chains, room, dim)) if is_new else _mapped_again(keep)
+            self.draws = _mapped(keep, shape) if is_new else _mapped_again(keep, shape)
         self.energies = np.empty((n_chains, room))
-        if is_new or keep in MODES:
-            for i, value in clamp.items():
-                self.draws[:, :, i] = value
+        for i, value in clamp.items():
+            self.draws[:, :, i] = value
 
     def begin(self, chains: Chains) -> None:
         """What can only be laid out after warm-up."""
@@ -69,6 +72,12 @@ class Keeping:
             last[:, 0, i] = value
         return last, chains.energies[:, None].copy()
 
+    def result_draws(self, n: int, chains: Chains) -> tuple[FloatArray, FloatArray]:
+        """As `made`, of a run that is over for now: the file, where there is one, then holds these draws alone."""
+        if self.keep not in MODES and n < self.draws.shape[1]:
+            self.draws = _cut(self.keep, self.draws, n)
+        return self.made(n, chains)
+
     def result(self) -> Moments | None:
         """The moments, where they were kept, of all coordinates; their sums are let go, and nothing can be added."""
         if self.moments is not None:
@@ -82,7 +91,7 @@ class Keeping:
 
 def _refuse_too_much(n_chains: int, n_draws: int, dim: int) -> None:
     """A request beyond the machine's memory is refused at once."""
-    needed = 8 * n_chains * n_draws * (dim + 1)
+    needed = 8 * n_chains * n_draws * (dim + 1)  # energies, too, which are in memory always
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if needed > memory:
@@ -93,26 +102,68 @@ def _refuse_too_much(n_chains: int, n_draws: int, dim: int) -> None:
 
 
 def _mapped(path: str, shape: tuple[int, int, int]) -> FloatArray:
-    """A new .npy file of this shape, its space reserved: on a full disk a write to mapped memory kills the process."""
+    """A .npy file of this shape, mapped into memory, nan where no draw has come yet.
+
+    Its space is reserved, since on a full disk a write to mapped memory kills the process; where there is no room, what
+    was at the path stays as it was.
+    """
+    size = _START + 8 * math.prod(shape)
+    before = os.path.getsize(path) if os.path.exists(path) else None
     try:
-        mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float64, shape=shape)
-        if hasattr(os, "posix_fallocate"):
-            with open(path, "r+b") as stream:
-                os.posix_fallocate(stream.fileno(), 0, os.path.getsize(path))
+        with open(path, "wb" if before is None else "r+b") as stream:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, size)
+            stream.write(_head(shape))
+            block = np.full(1 << 17, np.nan).tobytes()
+            for place in range(_START, size, len(block)):
+                stream.write(block[: size - place])
+            stream.truncate(size)
+        return np.lib.format.open_memmap(path, mode="r+")
     except OSError as fault:
-        if os.path.isfile(path):
-            os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.truncate(path, before) if before else os.unlink(path)
         raise FileWriteError(
             f"{path} cannot be written: {fault.strerror or fault}; choose another path for keep=, or fewer draws."
         ) from fault
-    return mapped
 
 
-def _mapped_again(path: str) -> FloatArray:
-    """The file of an earlier run, which this one goes on with."""
+def _mapped_again(path: str, shape: tuple[int, int, int]) -> FloatArray:
+    """The file of an earlier run, which this one goes on with; made anew where it is gone or was cut."""
+    if not os.path.exists(path):
+        return _mapped(path, shape)
     try:
-        return np.lib.format.open_memmap(path, mode="r+")
+        mapped = np.lib.format.open_memmap(path, mode="r+")
     except (OSError, ValueError) as fault:
         raise FileFormatError(
-            f"{path}, where the run kept its draws, cannot be read: {fault}; put it back, or run again from the start."
+            f"{path}, where the run kept its draws, cannot be read: {fault}; move it away, and the run makes it anew."
         ) from fault
+    there, is_plain = mapped.shape, mapped.dtype == np.float64 and mapped.flags.c_contiguous
+    if is_plain and there == shape:
+        return mapped
+    del mapped
+    if is_plain and len(there) == 3 and there[1] <= shape[1] and there == (shape[0], there[1], shape[2]):
+        return _mapped(path, shape)
+    raise FileFormatError(
+        f"{path}, where the run kept its draws, holds an array of shape {there} instead of {shape}; move it away, and "
+        "the run makes it anew."
+    )
+
+
+def _cut(path: str, mapped: FloatArray, n: int) -> FloatArray:
+    """The file again, with the first n draws of each chain alone."""
+    n_chains, _, dim = mapped.shape
+    rows, size = mapped.reshape(-1), n * dim
+    for c in range(n_chains):
+        rows[c * size : (c + 1) * size] = mapped[c, :n].reshape(-1)  # nothing that is still needed lies before
+    del rows, mapped
+    with open(path, "r+b") as stream:
+        stream.write(_head((n_chains, n, dim)))
+        stream.truncate(_START + 8 * n_chains * size)
+    return np.lib.format.open_memmap(path, mode="r+") if size else np.empty((n_chains, n, dim))
+
+
+def _head(shape: tuple[int, int, int]) -> bytes:
+    """The first _START bytes of a .npy file of this shape."""
+    text = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode()
+    start = np.lib.format.magic(1, 0) + (_START - 10).to_bytes(2, "little")
+    return start + text.ljust(_START - 11) + b"\n"

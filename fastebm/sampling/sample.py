@@ -10,9 +10,10 @@ from fastebm.kernels import Kernel, default_kernel
 from fastebm.kernels.descriptions import rebuild as rebuild_kernel
 from fastebm.sampling.converged import Converged
 from fastebm.sampling.interrupts import Interrupts
+from fastebm.sampling.plans import planned
 from fastebm.sampling.progress import Progress
 from fastebm.sampling.runs import Run
-from fastebm.sampling.session import Session, planned, resumed
+from fastebm.sampling.session import Session, resumed
 from fastebm.sampling.starts import Init
 
 
@@ -52,14 +53,18 @@ def sample(
     n_threads : None for all processors that this process may use.
     progress : "auto", True or False.
     clamp : coordinates that stay as given, a dict {3: 0.5}, or a pair of a mask (dim,) and values (dim,): the others
-        are drawn from p(x_free | x_clamped). Starts and step sizes have all coordinates and those that move.
+        are drawn from p(x_free | x_clamped). Starts have all coordinates, the clamped ones too, which are left out.
+        Step sizes, colours, `run.step_size` and `run.scale` have those that move, in their order.
     keep : "draws", in memory; "moments", means, variances and quantiles in constant memory, as `run.moments`; "last",
-        the last draw; or the path of a .npy file, to which draws go as they come.
+        the last draw; or the path of a .npy file, to which draws go as they come. It can be read meanwhile, nan where
+        none has come yet; in the end it holds `run.draws`, also after Ctrl-C.
     until : eb.Converged(rhat, ess), to stop as soon as the chains have converged; `run.converged` says whether.
-    checkpoint : path to which the run is written at its start, at intervals and at its end, with draws in a second file
-        beside it; `eb.resume(path)` goes on from it, to the same bits.
+    checkpoint : path to which the run is written at its start, at intervals and at its end; `eb.resume(path)` goes on
+        from it, to the same bits. Draws are beside it with `.draws` behind its name, the checkpoint before it with
+        `.previous`. A run that has not come to its end, and a file that is no checkpoint, are not written over.
     every : seconds between checkpoints, above 0.
-    executor : anything with map(function, iterable): shards of the chains are advanced by its workers.
+    executor : anything with map(function, iterable): shards of the chains are advanced by its workers. Results may come
+        in any order.
 
     Returns
     -------
@@ -105,7 +110,8 @@ def resume(
 
     Parameters
     ----------
-    path : `checkpoint` of the call of `sample`; it goes on being written.
+    path : `checkpoint` of the call of `sample`; it goes on being written. With `.previous` behind it, the run goes on
+        from the checkpoint before, where the last one is damaged.
     energy : your own energy, if the run was of one; files hold no code. It is checked against the digest of its source
         and data. A catalogue energy is rebuilt without it.
     n_threads, progress, executor : as of `sample`; results do not depend on them.
@@ -117,7 +123,9 @@ def resume(
     Raises
     ------
     FileNotFoundError : there is no such file.
-    FileFormatError : the checkpoint or its side file is damaged, of something else, or from a newer version.
+    FileFormatError : the checkpoint or its side file is damaged, of something else, or from a newer version; where the
+        checkpoint before it is whole, the message names it.
+    FileWriteError : another process is writing this run.
     ValueError : a user's energy is missing or is not the one of the run.
     """
     n_threads = tiles.threads(n_threads)
@@ -143,6 +151,7 @@ def _run(session: Session, progress: bool | str, begin: Any) -> Run:
             session.run(after_block)
     finally:
         bar.close()
+        session.release()
     return session.result()
 
 

@@ -3,66 +3,24 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fastebm import _checks, files
+from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm.energies import Energy
-from fastebm.energies.algebra import Conditioned
 from fastebm.files import FileFormatError
 from fastebm.kernels import Kernel
 from fastebm.sampling import checkpoints, remarks
 from fastebm.sampling.chains import Chains
-from fastebm.sampling.converged import Converged
-from fastebm.sampling.keeping import MODES, Keeping
+from fastebm.sampling.keeping import Keeping
+from fastebm.sampling.plans import Plan
 from fastebm.sampling.runs import Run
 from fastebm.sampling.shards import ExecutorFault, Shards
-from fastebm.sampling.starts import Init, Superchains, starts
+from fastebm.sampling.starts import Init, free_part, starts
 from fastebm.sampling.tuning import Tuned, Tuner
 from fastebm.sampling.warmup import run_round
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for, apart from energy and kernel.
-
-    Attributes
-    ----------
-    n_groups : superchains, 0 for independent starts.
-    others : as arguments of `sample`; `seed` is what `rng` stands for.
-    """
-
-    n_chains: int
-    n_draws: int
-    n_warmup: int
-    thin: int
-    seed: int
-    clamp: dict[int, float] = field(default_factory=dict)
-    keep: str = "draws"
-    until: Converged | None = None
-    n_groups: int = 0
-    checkpoint: str | None = None
-    every: float = 30.0
-
-    def describe(self) -> dict[str, Any]:
-        """All of it as JSON."""
-        return vars(self) | {
-            "clamp": [[i, value] for i, value in self.clamp.items()],
-            "until": None if self.until is None else self.until.describe(),
-        }
-
-    @classmethod
-    def rebuilt(cls, description: dict[str, Any], checkpoint: str) -> "Plan":
-        """The plan that `describe` described, its checkpoint now being at this path."""
-        until = description["until"]
-        return cls(**(description | {
-            "clamp": {int(i): value for i, value in description["clamp"]},
-            "until": None if until is None else Converged(**until),
-            "checkpoint": checkpoint,
-        }))
 
 
 class Session:
@@ -98,32 +56,39 @@ class Session:
         self.is_mid_round = False
         self.side = None if plan.checkpoint is None else checkpoints.SideFile(plan.checkpoint)
         self.faults: list[str] = []
+        self._is_kept = False  # whether the file at the checkpoint's path is of this run and whole
         self._written = 0.0
-        self._writer = checkpoints.Writer(self.faults)
+        self._writer = checkpoints.Writer()
 
     # ---- the beginning ----
 
     def begin(self, init: Init) -> None:
         """Compile, place the chains, write the first checkpoint."""
         began = time.perf_counter()
-        self.keeping = self._keeping(is_new=True)
-        positions = starts(self.target, self._free(init), self.plan.n_chains, self.plan.seed)
+        self.keeping = self._keeping(self.plan.n_draws, is_new=True)
+        init = free_part(init, self.plan.clamp, self.energy.dim)
+        positions = starts(self.target, init, self.plan.n_chains, self.plan.seed)
         self.kernel.refuse_starts(positions)
         self.chains = self._chains(positions)
         if self.kernel.needs_grad:
             remarks.refuse_no_slope(self.chains)
         self.timings["compilation"] = time.perf_counter() - began
-        if self.plan.checkpoint is not None:
+        if self.plan.checkpoint is not None and self.side is not None:
+            self.side.claim()
             self._content()()  # a path that cannot be written is an error now, not after hours
+            checkpoints.forget_previous(self.plan.checkpoint)
 
-    def restore(self, header: dict[str, Any], arrays: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.keeping = self._keeping(is_new=False)
+    def restore(self, header: dict[str, Any], arrays: dict[str, Any], *, is_current: bool = True) -> None:
+        """Go on from a checkpoint, or from the one before it."""
+        self._is_kept = is_current
+        self.is_over = header["is_over"]
+        if self.side is not None and not self.is_over:
+            self.side.claim()
+        self.keeping = self._keeping(header["n_saved"] if self.is_over else self.plan.n_draws, is_new=False)
         self.chains = self._chains(arrays["x"])
         self.chains.restore(arrays)
         self.n_warmed, self.n_sampled = header["n_warmed"], header["n_sampled"]
         self.timings, self.converged = header["timings"], header["converged"]
-        self.is_over = header["is_over"]
         if self.tuner is not None and not header["is_tuned"]:
             self.tuner.restore(arrays)
         if header["is_tuned"]:
@@ -140,9 +105,9 @@ class Session:
         if self.side is not None and self.keeping.energies.shape[1]:
             self.side.read(header["n_saved"], header["crc"], self.keeping.draws, self.keeping.energies)
 
-    def _keeping(self, *, is_new: bool) -> Keeping:
+    def _keeping(self, n_draws: int, *, is_new: bool) -> Keeping:
         plan = self.plan
-        return Keeping(plan.keep, plan.n_chains, plan.n_draws, self.energy.dim, plan.clamp, is_new=is_new)
+        return Keeping(plan.keep, plan.n_chains, n_draws, self.energy.dim, plan.clamp, is_new=is_new)
 
     def _chains(self, positions: FloatArray) -> Chains:
         program = self.kernel.target(self.target).program
@@ -153,21 +118,12 @@ class Session:
             return Shards(self.target, self.kernel, positions, self.plan.seed, self.executor)
         return Chains(self.target, self.kernel, positions, self.plan.seed, self.n_threads)
 
-    def _free(self, init: Init) -> Init:
-        """Starts of the coordinates that move, where `init` gives points of all."""
-        if init is None or not self.plan.clamp or not isinstance(init, np.ndarray | list | tuple):
-            return init
-        given = _checks.finite_array(init, "init")
-        if given.ndim == 0 or given.shape[-1] != self.energy.dim:
-            raise ValueError(
-                f"init has shape {given.shape}; pass all {self.energy.dim} coordinates, the clamped ones too."
-            )
-        return np.delete(given, [*self.plan.clamp], axis=-1)
-
     # ---- the work ----
 
     def run(self, after_block: Callable[[int], bool]) -> None:
         """Go on to the end, or until `after_block` asks for a stop."""
+        if self.is_over:
+            return
         self._written = time.perf_counter()
         try:
             self._warm_up(after_block)
@@ -223,7 +179,10 @@ class Session:
             if self.n_sampled == goal * plan.thin:
                 self.is_over = goal == plan.n_draws
                 if plan.until is not None:
-                    found = plan.until.verdict(*keeping.made(goal, self.chains), plan.n_groups)
+                    found = plan.until.verdict(
+                        *keeping.made(goal, self.chains), plan.n_groups, keeping.columns,
+                        is_discrete=self.target.values is not None,
+                    )
                     self.converged = found.has_converged
                     self.is_over |= found.has_converged
             self._save_if_due()
@@ -285,18 +244,26 @@ class Session:
             if n_made > side.n_draws:  # draws that were made stay as they are
                 new = slice(side.n_draws, n_made)
                 side.append(keeping.draws[:, new], keeping.energies[:, new])
-            checkpoints.write(path, {**header, "n_saved": side.n_draws, "crc": side.crc}, arrays)
+            header.update(n_saved=side.n_draws, crc=side.crc)
+            checkpoints.write(path, header, arrays, keeps_previous=self._is_kept)
+            self._is_kept = True
 
         return write
 
     # ---- the end ----
+
+    def release(self) -> None:
+        """Let others write the checkpoint, after the last that is being written."""
+        self._writer.wait()
+        if self.side is not None:
+            self.side.release()
 
     def result(self) -> Run:
         """The draws made so far, and warnings about them."""
         plan, chains = self.plan, self.chains
         n_made = self.n_sampled // plan.thin
         moments = self.keeping.result() if n_made else None  # first: they take the place of their sums
-        draws, energies = self.keeping.made(n_made, chains)
+        draws, energies = self.keeping.result_draws(n_made, chains)
         tuned = self.tuned
         if tuned is None:
             assert self.tuner is not None
@@ -319,82 +286,32 @@ class Session:
                 **plan.describe(), "energy": self.energy.describe(), "kernel": self.kernel.describe(),
             },
         )
-        remarks.remark(run, chains, n_made, plan.n_draws, self.faults)
+        faults = self.faults if self._writer.fault is None else [*self.faults, self._writer.fault]
+        remarks.remark(run, chains, n_made, plan.n_draws, faults)
         return run
-
-
-def planned(
-    energy: Energy,
-    *,
-    n_chains: int,
-    n_draws: int,
-    n_warmup: int,
-    thin: int,
-    init: Init,
-    seed: int,
-    clamp: Any,
-    keep: Any,
-    until: Converged | None,
-    checkpoint: Any,
-    every: float,
-) -> Plan:
-    """The plan, of arguments that are checked here."""
-    if until is not None:
-        _checks.instance(until, Converged, "until", "eb.Converged(rhat=1.01, ess=400)")
-    kept = str(keep)
-    if until is not None and kept in ("moments", "last"):
-        raise ValueError(f"keep is {keep!r}, but until= looks at draws; pass keep='draws' or a path.")
-    if kept not in MODES:
-        files.writable(kept)
-    if checkpoint is not None:
-        files.writable(checkpoint)
-    return Plan(
-        n_chains=_checks.count(n_chains, "n_chains"),
-        n_draws=_checks.count(n_draws, "n_draws"),
-        n_warmup=_checks.count(n_warmup, "n_warmup", 0),
-        thin=_checks.count(thin, "thin"),
-        seed=seed,
-        clamp=clamped(energy, clamp),
-        keep=kept,
-        until=until,
-        n_groups=init.n_groups if isinstance(init, Superchains) else 0,
-        checkpoint=None if checkpoint is None else str(checkpoint),
-        every=_checks.positive(every, "every"),
-    )
-
-
-def clamped(energy: Energy, clamp: Any) -> dict[int, float]:
-    """The clamped coordinates with their values, of a dict, or of a pair of a mask (dim,) and values (dim,)."""
-    if clamp is None:
-        return {}
-    if isinstance(clamp, dict):
-        conditioned = energy.conditioned(clamp)
-        return dict(conditioned.clamped) if isinstance(conditioned, Conditioned) else {}
-    if isinstance(clamp, tuple) and len(clamp) == 2:
-        mask = np.asarray(clamp[0])
-        if mask.dtype != bool or mask.shape != (energy.dim,):
-            raise ValueError(
-                f"clamp has a mask of dtype {mask.dtype} and shape {mask.shape}; pass ({energy.dim},) truth values."
-            )
-        values = _checks.array(clamp[1], "clamp[1]")
-        if values.shape != (energy.dim,):
-            raise ValueError(f"clamp has values of shape {values.shape}; pass ({energy.dim},) numbers.")
-        return clamped(energy, {int(i): float(values[i]) for i in np.flatnonzero(mask)})
-    raise TypeError(
-        f"clamp is of type {type(clamp).__name__}; pass a dict of coordinates and values, for example {{0: 2.0}}, or a "
-        "pair of a mask and values."
-    )
 
 
 def resumed(path: Any, energy_of: Callable[[dict[str, Any], Any], Energy], kernel_of: Callable[[Any], Kernel],
             n_threads: int, executor: Any) -> Session:
     """The session of a checkpoint, where it stopped."""
+    path = _checks.path(path, "path", "'run.npz', as of checkpoint=")
     header, arrays = checkpoints.read(path)
     energy = energy_of(header, arrays["theta"])
     try:
-        plan = Plan.rebuilt(header["plan"], str(path))
-    except TypeError as fault:
-        raise FileFormatError(f"{path} was written by another version of fastebm; upgrade and try again.") from fault
+        plan = Plan.rebuilt(header["plan"], checkpoints.current(path))
+    except (TypeError, KeyError) as fault:
+        raise _of_another_version(path) from fault
     session = Session(energy, kernel_of(header["kernel"]), plan, n_threads, executor)
-    session.restore(header, arrays)
+    try:
+        session.restore(header, arrays, is_current=path == plan.checkpoint)
+    except KeyError as fault:
+        session.release()
+        raise _of_another_version(path) from fault
+    except BaseException:
+        session.release()
+        raise
     return session
+
+
+def _of_another_version(path: str) -> FileFormatError:
+    return FileFormatError(f"{path} was written by another version of fastebm; upgrade and try again.")

@@ -1,5 +1,7 @@
 """Where chains begin."""
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -71,6 +73,25 @@ class Superchains:
 
 
 Init = ArrayLike | Overdispersed | FromData | Superchains | None
+
+
+def free_part(init: Init, clamped: Collection[int], dim: int) -> Init:
+    """`init` of the coordinates that move, where it gives points of all `dim`."""
+    if init is None or not clamped:
+        return init
+    places = [*clamped]
+    if isinstance(init, Superchains):
+        return Superchains(init.n_groups, free_part(init.init, clamped, dim))
+    if isinstance(init, Overdispersed):
+        return Overdispersed(*(
+            np.delete(one, places) if one.shape == (dim,) else one for one in (init.center, init.spread)
+        ))
+    if isinstance(init, FromData):
+        return FromData(np.delete(init.X, places, axis=1)) if init.X.shape[1] == dim else init
+    given = _checks.finite_array(init, "init")
+    if given.ndim == 0 or given.shape[-1] != dim:
+        raise ValueError(f"init has shape {given.shape}; pass all {dim} coordinates, the clamped ones too.")
+    return np.delete(given, places, axis=-1)
 
 
 def starts(energy: Energy, init: Init, n_chains: int, seed: int) -> FloatArray:
