@@ -80,12 +80,12 @@ class TestSummary:
 
 class TestDataTree:
     def test_what_arviz_looks_for(self):
-        tree = RUN.to_datatree()
-        assert same(tree["posterior"]["x[1]"].values, RUN.draws[:, :, 1])
+        tree = a_run().to_datatree()
+        assert same(tree["posterior"]["x[1]"].values, a_run().draws[:, :, 1])
         statistics = tree["sample_stats"]
-        assert same(statistics["energy"].values, RUN.energy)
+        assert same(statistics["energy"].values, a_run().energy)
         assert statistics["energy"].dims == ("chain", "draw")
-        assert same(statistics["acceptance_rate"].values, RUN.acceptance_rate)
+        assert same(statistics["acceptance_rate"].values, a_run().acceptance_rate)
         assert statistics["acceptance_rate"].dims == ("chain",)
         assert statistics.attrs["step_size"] == 1.5
         assert statistics.attrs["seed"] == "11"
@@ -96,7 +96,7 @@ class TestDataTree:
         {"seed": 2**100, "interrupted": True},
     ], ids=str)
     def test_attributes_are_what_files_can_hold(self, changes):
-        for value in dataclasses.replace(RUN, **changes).to_datatree()["sample_stats"].attrs.values():
+        for value in dataclasses.replace(a_run(), **changes).to_datatree()["sample_stats"].attrs.values():
             assert isinstance(value, str | int | float) or value.ndim == 1
             assert not isinstance(value, bool)
 
