@@ -104,6 +104,15 @@ class TestHostile:
         assert ((run.draws >= 0.0) & (run.draws <= 2.0)).all()
 
 
+@pytest.mark.parametrize("wanted", [0.6, 0.95])
+def test_the_acceptance_rate_that_is_wanted_is_aimed_at(wanted):
+    """Of one step, whose rate falls with its length; of 128 chains and 100 draws it is known to 0.01."""
+    run = eb.sample(
+        eb.Gaussian(np.zeros(10)), HMC(n_leapfrog=1, acceptance=wanted), n_chains=128, n_draws=100, rng=entropy()
+    )
+    assert abs(run.acceptance_rate.mean() - wanted) < 0.1, f"seed {run.seed}"
+
+
 class TestSettings:
     def test_the_vector(self):
         found = HMC(n_leapfrog=6).settings(0.5, np.array([1.0, 2.0]))
@@ -115,7 +124,7 @@ class TestSettings:
     @pytest.mark.parametrize(("arguments", "words"), [
         ({"n_leapfrog": 0}, "n_leapfrog is 0"), ({"jitter": 1.5}, "jitter is 1.5"), ({"jitter": "much"}, "jitter"),
         ({"metric": "round"}, "metric is 'round'"), ({"step_size": 0.1, "n_leapfrog": None}, "step_size is given"),
-        ({"step_size": -1.0}, "step_size"),
+        ({"step_size": -1.0}, "step_size"), ({"acceptance": 1.0}, "acceptance is 1.0"), ({"acceptance": "all"}, "acceptance"),
     ])
     def test_what_is_refused(self, arguments, words):
         refused(lambda: HMC(**arguments), words)
