@@ -19,7 +19,7 @@ _TIMES_OTHERS = Bar(3.0, at_least=True)
 _NOTE = (
     "ess-*: NAME, n_chains x (n_warmup + n_draws); these, our path, jitter and acceptance are the best found. Chains "
     "of BlackJAX and NumPyro advance together by vmap; with NUTS each adapts alone. nutpie's log-density is compiled "
-    "by Numba, as those of its models from PyMC, and called without Python. A first run, which compiles, is not counted."
+    "by Numba, as those of its models from PyMC, and called without Python. First runs, which compile, do not count."
 )
 
 # Of each row: who runs, of what modules. Settings were searched by hand.
