@@ -104,6 +104,16 @@ class TestHostile:
         assert ((run.draws >= 0.0) & (run.draws <= 2.0)).all()
 
 
+def test_a_higher_acceptance_rate_is_met_by_shorter_steps():
+    """On ten normal coordinates and one step, 0.6 and 0.95 are a factor of two apart."""
+    law, steps, seed = eb.Gaussian(np.zeros(10)), [], entropy()
+    for wanted in (0.6, 0.95):
+        kernel = HMC(n_leapfrog=1, acceptance=wanted)
+        assert kernel.target_acceptance(10) == wanted
+        steps.append(eb.sample(law, kernel, n_chains=128, n_draws=10, rng=seed).step_size)
+    assert steps[0] > 1.2 * steps[1], f"seed {seed}"
+
+
 class TestSettings:
     def test_the_vector(self):
         found = HMC(n_leapfrog=6).settings(0.5, np.array([1.0, 2.0]))
@@ -115,7 +125,8 @@ class TestSettings:
     @pytest.mark.parametrize(("arguments", "words"), [
         ({"n_leapfrog": 0}, "n_leapfrog is 0"), ({"jitter": 1.5}, "jitter is 1.5"), ({"jitter": "much"}, "jitter"),
         ({"metric": "round"}, "metric is 'round'"), ({"step_size": 0.1, "n_leapfrog": None}, "step_size is given"),
-        ({"step_size": -1.0}, "step_size"),
+        ({"step_size": -1.0}, "step_size"), ({"acceptance": 1.0}, "acceptance is 1.0"),
+        ({"acceptance": "all"}, "acceptance"),
     ])
     def test_what_is_refused(self, arguments, words):
         refused(lambda: HMC(**arguments), words)

@@ -25,13 +25,14 @@ class HMC(Kernel):
     Parameters
     ----------
     step_size : of the leapfrog, one number or (dim,) numbers, above 0, final as given. None: tuned in warm-up by dual
-        averaging, pooled over chains, together with the mass matrix, towards an acceptance rate of 0.8; then frozen.
+        averaging, pooled over chains, together with the mass matrix, towards `acceptance`; then frozen.
     n_leapfrog : mean number of leapfrog steps, a gradient each, at least 1. None: the length of trajectories is tuned
         as well (needs step_size=None), so that the change of |x - mean|**2 is largest (ChEES).
     jitter : the number of steps varies between n_leapfrog (1 - jitter) and n_leapfrog (1 + jitter), evenly and alike in
         all chains, in the order of van der Corput's sequence: trajectories of one length return to where they began on
         some laws. From 0 to 1; None: 0.5, or 1 where the length is tuned.
     metric : "diagonal" or "dense", which makes each step cost dim**2 more.
+    acceptance : the acceptance rate that tuning aims at, above 0 and below 1; a higher one gives shorter steps.
 
     References
     ----------
@@ -52,6 +53,7 @@ class HMC(Kernel):
         *,
         jitter: float | None = None,
         metric: str = "diagonal",
+        acceptance: float = 0.8,
     ) -> None:
         self.step_size = _checks.step_size(step_size)
         self.n_leapfrog = None if n_leapfrog is None else _checks.count(n_leapfrog, "n_leapfrog")
@@ -63,6 +65,9 @@ class HMC(Kernel):
         self.tunes_path = n_leapfrog is None
         self.is_reversible = jitter == 0.0 or self.n_leapfrog == 1  # lengths in turn are each reversible, not together
         self.metric = checked_metric(metric)
+        self.acceptance = _checks.real(acceptance, "acceptance")
+        if not 0.0 < self.acceptance < 1.0:
+            raise ValueError(f"acceptance is {acceptance}; pass a number between 0 and 1.")
 
     @property
     def advance(self) -> Compiled:
@@ -106,12 +111,13 @@ class HMC(Kernel):
         return float(0.1 * dim ** (-0.25))
 
     def target_acceptance(self, dim: int) -> float:
-        return 0.8
+        return self.acceptance
 
     def __repr__(self) -> str:
         jitter = "" if self.jitter is None else f", jitter={self.jitter}"
         metric = "" if self.metric == "diagonal" else f", metric={self.metric!r}"
-        return f"HMC(step_size={self.step_size}, n_leapfrog={self.n_leapfrog}{jitter}{metric})"
+        acceptance = "" if self.acceptance == 0.8 else f", acceptance={self.acceptance}"
+        return f"HMC(step_size={self.step_size}, n_leapfrog={self.n_leapfrog}{jitter}{metric}{acceptance})"
 
 
 @compiled(ADVANCE_SIGNATURE)
