@@ -47,6 +47,7 @@ class Annealing(TemperedKernel):
         n_transitions: int | None = None,
     ) -> None:
         super().__init__(RandomWalk() if kernel is None else kernel)
+        self.n_step_sizes = self.kernel.n_step_sizes
         self.hottest, self.coldest = _checks.positive(hottest, "hottest"), _checks.positive(coldest, "coldest")
         if not self.hottest < self.coldest:
             raise ValueError(f"hottest is {hottest} and coldest {coldest}; pass two betas that rise.")

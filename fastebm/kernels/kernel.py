@@ -43,6 +43,7 @@ class Kernel(abc.ABC):
     has_rejections : whether a proposal may be refused; otherwise every transition counts as accepted.
     acceptance_tells : whether a high acceptance rate means that steps are too short.
     tunes_path : whether the length of trajectories is tuned in warm-up too.
+    n_step_sizes : how many step sizes it has, of kernels made of others one for each.
     tempers : whether `advance` works on beta E for more than one beta; see `target`.
     betas : inverse temperatures between which copies of a chain are exchanged, rising to 1; None for other kernels.
     tunes_ladder : whether these are tuned in warm-up.
@@ -56,6 +57,7 @@ class Kernel(abc.ABC):
     has_rejections = True
     acceptance_tells = True
     tunes_path = False
+    n_step_sizes = 1
     tempers = False
     betas: FloatArray | None = None
     tunes_ladder = False

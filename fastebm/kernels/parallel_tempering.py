@@ -9,6 +9,7 @@ from fastebm._compile import Compiled, compiled, inlined
 from fastebm.energies import Energy
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, advance_at
 from fastebm.kernels.random_walk import RandomWalk
+from fastebm.kernels.several import given_sizes
 from fastebm.kernels.tempered import TemperedKernel, checked_betas, evaluate
 from fastebm.lanes.lane import load, load_row, store, store_row
 from fastebm.streams import lane_exponentials, load_streams, store_streams
@@ -36,7 +37,7 @@ class ParallelTempering(TemperedKernel):
         neighbours exchange equally often.
     betas : a ladder that is final: at least two numbers that rise to 1.
 
-    Of a run, `betas` is the ladder, `step_size` (n_rungs,), `acceptance_rate` that of the coldest rung. `report` has
+    Of a run, `betas` is the ladder, `step_size` has those of each rung, `acceptance_rate` is that of the coldest rung. `report` has
     "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,), how often
     a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
 
@@ -61,6 +62,7 @@ class ParallelTempering(TemperedKernel):
         if self.betas[-1] != 1.0:
             raise ValueError(f"betas is {self.betas.tolist()}; let it rise to 1, the law that is sampled.")
         self.n_rungs = len(self.betas)
+        self.n_step_sizes = self.n_rungs * self.kernel.n_step_sizes
 
     def describe(self):  # type: ignore[no-untyped-def]
         described = super().describe()
@@ -99,21 +101,24 @@ class ParallelTempering(TemperedKernel):
         return found
 
     def first_step_size(self, dim: int) -> FloatArray:
-        given = self.kernel.step_size
-        return np.full(self.n_rungs, self.kernel.first_step_size(dim) if given is None else np.mean(given))
+        kernel = self.kernel
+        first = np.atleast_1d(kernel.first_step_size(dim)) if kernel.step_size is None else given_sizes(kernel)
+        return np.tile(first, self.n_rungs)
 
     def target_acceptance(self, dim: int) -> FloatArray:
-        return np.full(self.n_rungs, self.kernel.target_acceptance(dim) if self.kernel.step_size is None else 0.5)
+        target = self.kernel.target_acceptance(dim) if self.kernel.step_size is None else 0.5
+        return np.tile(np.broadcast_to(target, self.kernel.n_step_sizes), self.n_rungs)
 
     def rates(self, accepted: float, told: FloatArray) -> FloatArray:
         if self.kernel.step_size is not None:
-            return np.full(self.n_rungs, np.nan)
+            return np.full(self.n_step_sizes, np.nan)
         if self.dim is None:
             raise TypeError("ParallelTempering is on no energy yet; call its on(energy) first.")
         first, n = _COUNTS + 2 * (self.n_rungs - 1), self.kernel.n_memory(self.dim)
         own = told[len(told) - self.n_rungs * n :].reshape(self.n_rungs, n)
-        return np.array([
-            self.kernel.rates(rate, rows) for rate, rows in zip(told[first : first + self.n_rungs], own, strict=True)
+        return np.concatenate([
+            np.atleast_1d(self.kernel.rates(rate, rows))
+            for rate, rows in zip(told[first : first + self.n_rungs], own, strict=True)
         ])
 
     def swap_signal(self, told: FloatArray) -> tuple[FloatArray, FloatArray]:

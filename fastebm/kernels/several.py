@@ -21,8 +21,8 @@ _HEAD = 6
 class SeveralRules(Kernel):
     """Kernels made of others, all of one energy; every part is tuned for itself, on the shape that all have learnt.
 
-    Of a run, `step_size` is (n_parts,), means over coordinates where these have their own; `report` has
-    "acceptance_rate" (n_parts,), of each part.
+    Of a run, `step_size` has a number for each part in turn, means over coordinates where these have their own; `report`
+    has "acceptance_rate" (n_parts,), of each part.
 
     Memory: the number of transitions, accepted and tried transitions of each part, then the memories of the parts.
     """
@@ -37,12 +37,14 @@ class SeveralRules(Kernel):
         self.is_exact = all(part.is_exact for part in self.kernels)
         self.has_rejections = any(part.has_rejections for part in self.kernels)
         self.tunes_path = any(part.tunes_path for part in self.kernels)
+        self.n_step_sizes = sum(part.n_step_sizes for part in self.kernels)
 
     @property
     def step_size(self) -> FloatArray | None:  # type: ignore[override]
         """None if any is to be tuned, else the means of the parts' own."""
-        sizes = [part.step_size for part in self.kernels]
-        return None if any(one is None for one in sizes) else np.array([np.mean(one) for one in sizes])  # type: ignore[arg-type]
+        if any(part.step_size is None for part in self.kernels):
+            return None
+        return np.concatenate([given_sizes(part) for part in self.kernels])
 
     @property
     def weights(self) -> FloatArray | None:
@@ -85,7 +87,7 @@ class SeveralRules(Kernel):
     ) -> FloatArray:
         """How many parts and whether they take turns; the head of each part; what the parts take themselves."""
         dim, n = len(scale), len(self.kernels)
-        sizes = np.broadcast_to(step_size, n)
+        sizes = self._cut(step_size)
         widths = scale if scale.ndim == 1 else np.sqrt((scale**2).sum(axis=1))
         every = []
         for part, size in zip(self.kernels, sizes, strict=True):
@@ -93,7 +95,7 @@ class SeveralRules(Kernel):
                 every.append(part.settings(part.step_size, np.ones(dim)))
                 continue
             shape = scale if part.is_dense(dim) else widths
-            every.append(part.settings(float(size), shape, path_length if part.tunes_path else None))
+            every.append(part.settings(size, shape, path_length if part.tunes_path else None))
         weights = np.full(n, 1.0 / n) if self.weights is None else self.weights
         ends = _FRONT + _HEAD * n + np.cumsum([0, *map(len, every)])
         heads = [
@@ -113,14 +115,15 @@ class SeveralRules(Kernel):
         return found
 
     def first_step_size(self, dim: int) -> FloatArray:
-        return self._of_tuned("first_step_size", dim, 1.0)
+        return np.concatenate([
+            np.atleast_1d(part.first_step_size(dim)) if part.step_size is None else given_sizes(part)
+            for part in self.kernels
+        ])
 
     def target_acceptance(self, dim: int) -> FloatArray:
-        return self._of_tuned("target_acceptance", dim, 0.5)
-
-    def _of_tuned(self, method: str, dim: int, otherwise: float) -> FloatArray:
-        return np.array([
-            getattr(part, method)(dim) if part.step_size is None else otherwise for part in self.kernels
+        return np.concatenate([
+            np.atleast_1d(part.target_acceptance(dim)) if part.step_size is None else np.full(part.n_step_sizes, 0.5)
+            for part in self.kernels
         ])
 
     def rates(self, accepted: float, told: FloatArray) -> FloatArray:
@@ -129,8 +132,9 @@ class SeveralRules(Kernel):
         for j, (part, rows) in enumerate(zip(self.kernels, self._rows, strict=True)):
             share = told[1 + n + j]
             is_told = part.step_size is None and share > 0.0
-            found.append(part.rates(told[1 + j] / share, told[rows] / share) if is_told else np.nan)
-        return np.array(found)
+            rates = part.rates(told[1 + j] / share, told[rows] / share) if is_told else np.nan
+            found.append(np.broadcast_to(rates, part.n_step_sizes))
+        return np.concatenate(found)
 
     def learning(self, settings: FloatArray, center: FloatArray) -> FloatArray:
         learnt = settings.copy()
@@ -140,8 +144,8 @@ class SeveralRules(Kernel):
         return learnt
 
     def first_path(self, step_size: float | FloatArray) -> float:
-        parts = zip(self.kernels, np.broadcast_to(step_size, len(self.kernels)), strict=True)
-        return next(part.first_path(float(size)) for part, size in parts if part.tunes_path)
+        parts = zip(self.kernels, self._cut(step_size), strict=True)
+        return next(part.first_path(size) for part, size in parts if part.tunes_path)
 
     def path_signal(self, told: FloatArray) -> tuple[float, float]:
         parts = zip(self.kernels, self._rows, strict=True)
@@ -161,6 +165,15 @@ class SeveralRules(Kernel):
         counts = memories.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             return {"acceptance_rate": counts[1 : 1 + n] / counts[1 + n : 1 + 2 * n]}
+
+    def _cut(self, step_size: float | FloatArray) -> list[float | FloatArray]:
+        """The step sizes of each part: a number where it has but one."""
+        ends = np.cumsum([part.n_step_sizes for part in self.kernels])[:-1]
+        pieces = np.split(np.broadcast_to(step_size, self.n_step_sizes), ends)
+        return [
+            float(piece[0]) if part.n_step_sizes == 1 else piece
+            for part, piece in zip(self.kernels, pieces, strict=True)
+        ]
 
     @property
     def _rows(self) -> list[slice]:
@@ -185,6 +198,13 @@ def _checked(kernels: Any) -> tuple[Kernel, ...]:
     if sum(part.tunes_path for part in kernels) > 1:
         raise ValueError("two of the kernels tune a path length; pass n_leapfrog to all but one of them.")
     return tuple(kernels)
+
+
+def given_sizes(kernel: Kernel) -> FloatArray:
+    """The final step sizes of a kernel, (n_step_sizes,); means over coordinates where these have their own."""
+    size = kernel.step_size
+    assert size is not None
+    return np.broadcast_to(np.mean(size), 1) if kernel.n_step_sizes == 1 else np.asarray(size)
 
 
 @compiled(ADVANCE_SIGNATURE)

@@ -65,8 +65,10 @@ class TemperedKernel(Kernel):
         kernel = self.kernel
         if kernel.step_size is not None:
             step_sizes, scale = [kernel.step_size] * len(betas), np.ones(len(scale))
-        elif np.ndim(step_sizes) == 0:
-            step_sizes = np.full(len(betas), step_sizes)
+        elif kernel.n_step_sizes == 1:
+            step_sizes = np.broadcast_to(step_sizes, len(betas))
+        else:
+            step_sizes = np.broadcast_to(np.reshape(step_sizes, (-1, kernel.n_step_sizes)), (len(betas), kernel.n_step_sizes))
         return np.array([
             kernel.settings(float(size) if np.ndim(size) == 0 else size, scale / np.sqrt(beta))
             for size, beta in zip(step_sizes, betas, strict=True)

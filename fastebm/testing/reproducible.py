@@ -31,7 +31,7 @@ _N_CHAINS = 150  # several tiles
 _N_DRAWS = 12
 _N_WARMUP = 100
 _N_TRANSITIONS, _MANY = 7, 1000
-_TUNED = ("step_size", "scale", "path_length")
+_TUNED = ("step_size", "scale", "path_length", "betas")
 _PATIENCE = 600.0  # seconds for another process, which may have to compile
 
 _OPTIONS: dict[str, Any] = {"n_chains": 40, "n_draws": _N_DRAWS, "n_warmup": _N_WARMUP, "progress": False}
