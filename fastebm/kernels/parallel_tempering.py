@@ -37,9 +37,9 @@ class ParallelTempering(TemperedKernel):
         neighbours exchange equally often.
     betas : a ladder that is final: at least two numbers that rise to 1.
 
-    Of a run, `betas` is the ladder, `step_size` has those of each rung, `acceptance_rate` is that of the coldest rung. `report` has
-    "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,), how often
-    a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
+    Of a run, `betas` is the ladder, `step_size` has those of each rung, `acceptance_rate` is that of the coldest rung.
+    `report` has "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,),
+    how often a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
 
     References
     ----------

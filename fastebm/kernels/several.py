@@ -21,8 +21,8 @@ _HEAD = 6
 class SeveralRules(Kernel):
     """Kernels made of others, all of one energy; every part is tuned for itself, on the shape that all have learnt.
 
-    Of a run, `step_size` has a number for each part in turn, means over coordinates where these have their own; `report`
-    has "acceptance_rate" (n_parts,), of each part.
+    Of a run, `step_size` has a number for each part in turn, means over coordinates where these have their own;
+    `report` has "acceptance_rate" (n_parts,), of each part.
 
     Memory: the number of transitions, accepted and tried transitions of each part, then the memories of the parts.
     """

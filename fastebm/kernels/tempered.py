@@ -68,7 +68,8 @@ class TemperedKernel(Kernel):
         elif kernel.n_step_sizes == 1:
             step_sizes = np.broadcast_to(step_sizes, len(betas))
         else:
-            step_sizes = np.broadcast_to(np.reshape(step_sizes, (-1, kernel.n_step_sizes)), (len(betas), kernel.n_step_sizes))
+            shape = len(betas), kernel.n_step_sizes
+            step_sizes = np.broadcast_to(np.reshape(step_sizes, (-1, kernel.n_step_sizes)), shape)
         return np.array([
             kernel.settings(float(size) if np.ndim(size) == 0 else size, scale / np.sqrt(beta))
             for size, beta in zip(step_sizes, betas, strict=True)
