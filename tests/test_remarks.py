@@ -38,6 +38,26 @@ def test_trajectories_may_be_accepted_always():
     assert "above 90 %" in said(*advanced(eb.RandomWalk(0.01)), 50, 50)[0]
 
 
+def test_what_has_no_step_is_not_told_to_shorten_it():
+    hard = eb.energy(2)(lambda x: eb.where(abs(x[0]) + abs(x[1]) > 1e-9, np.inf, 0.0))
+    chains = Chains(hard, eb.RandomWalk(1.0), np.zeros((64, 2)), 1, 1)
+    chains.advance(50, np.ones(2))
+    run = eb.sample(E, eb.RandomWalk(1.5), n_chains=64, n_draws=50, rng=1)
+    vars(run)["acceptance_rate"] = chains.acceptance_rate()
+    assert "a smaller step_size" in said(run, chains, 50, 50)[0]
+    chains.kernel = eb.Stretch()
+    assert "step_size" not in said(run, chains, 50, 50)[0]
+
+
+def test_a_ladder_with_a_gap_and_one_without_round_trips():
+    def found(**report):
+        return eb.ParallelTempering().remarks({name: np.array(one) for name, one in report.items()}, 500)
+
+    assert "rungs 1 and 2" in found(swap_rate=[0.5, 0.01], round_trips=[3.0])[0]
+    assert "n_draws" in found(swap_rate=[0.5, 0.5], round_trips=[0.0, 0.0])[0]
+    assert found(swap_rate=[0.5, 0.5], round_trips=[0.0, 1.0]) == []
+
+
 def test_faults_of_files_and_executors_come_first():
     run, chains = advanced(eb.RandomWalk(1.5))
     vars(run)["interrupted"] = True

@@ -21,6 +21,7 @@ class DiscreteKernel(Kernel):
     """
 
     step_size = 1.0
+    has_step_size = False
     acceptance_tells = False
     values: FloatArray | None = None
 

@@ -43,6 +43,7 @@ class Kernel(abc.ABC):
     has_rejections : whether a proposal may be refused; otherwise every transition counts as accepted.
     acceptance_tells : whether a high acceptance rate means that steps are too short.
     tunes_path : whether the length of trajectories is tuned in warm-up too.
+    has_step_size : whether there is one that could be smaller or larger.
     n_step_sizes : how many step sizes it has, of kernels made of others one for each.
     tempers : whether `advance` works on beta E for more than one beta; see `target`.
     betas : inverse temperatures between which copies of a chain are exchanged, rising to 1; None for other kernels.
@@ -57,6 +58,7 @@ class Kernel(abc.ABC):
     has_rejections = True
     acceptance_tells = True
     tunes_path = False
+    has_step_size = True
     n_step_sizes = 1
     tempers = False
     betas: FloatArray | None = None
@@ -184,6 +186,10 @@ class Kernel(abc.ABC):
     def report(self, energy: Energy, memories: FloatArray) -> dict[str, FloatArray]:
         """What a run should tell of this kernel besides, from its memories (n_chains, n_memory) at the end."""
         return {}
+
+    def remarks(self, report: dict[str, FloatArray], n_transitions: int) -> list[str]:
+        """What a user should be warned of, in sentences, by what `report` gave after so many transitions."""
+        return []
 
     def describe(self) -> dict[str, Any]:
         """The kernel as JSON: its name, and the arguments that it was made of."""

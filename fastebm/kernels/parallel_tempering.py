@@ -16,6 +16,8 @@ from fastebm.streams import lane_exponentials, load_streams, store_streams
 from fastebm.tiles import LANES
 
 _FRONT = 4  # settings before the betas: how many, settings and memory of the kernel on a rung, its address
+_FEW_SWAPS = 0.05
+_ENOUGH = 200  # transitions, to say something of exchanges
 _COUNTER, _STATE, _TRIPS, _COUNTS = 0, 1, 2, 3  # rows of memory
 EMPTY, PLACED, READY = 0.0, 1.0, 2.0  # of the rungs: nothing there, positions alone, energies too
 
@@ -38,8 +40,8 @@ class ParallelTempering(TemperedKernel):
     betas : a ladder that is final: at least two numbers that rise to 1.
 
     Of a run, `betas` is the ladder, `step_size` has those of each rung, `acceptance_rate` is that of the coldest rung.
-    `report` has "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "round_trips" (n_chains,),
-    how often a copy came down from the hottest rung to the coldest since warm-up; and "acceptance_rate" (n_rungs,).
+    `report` has "swap_rate" (n_rungs - 1,), mean probabilities of exchange between neighbours; "acceptance_rate"
+    (n_rungs,); and "round_trips" (n_chains,), how often a copy came down from the hottest rung to the coldest.
 
     References
     ----------
@@ -149,6 +151,20 @@ class ParallelTempering(TemperedKernel):
                 "acceptance_rate": total[_COUNTS + 2 * n : _COUNTS + 2 * n + self.n_rungs] / n_transitions,
                 "round_trips": memories[:, _TRIPS].copy(),
             }
+
+    def remarks(self, report: dict[str, FloatArray], n_transitions: int) -> list[str]:
+        if n_transitions < _ENOUGH:
+            return []
+        rates = report["swap_rate"]
+        if np.nanmin(rates) < _FEW_SWAPS:
+            k = int(np.nanargmin(rates))
+            return [
+                f"rungs {k} and {k + 1} of the ladder exchange in {rates[k]:.1%} of their tries, below "
+                f"{_FEW_SWAPS:.0%}; pass more rungs, n_rungs=, or betas that are nearer."
+            ]
+        if not report["round_trips"].any():
+            return ["no copy has come down the whole ladder; pass a larger n_draws, or fewer rungs."]
+        return []
 
     def __repr__(self) -> str:
         ladder = f"{self.n_rungs}, hottest={self.hottest}" if self.tunes_ladder else f"betas={self.betas.tolist()}"  # type: ignore[union-attr]

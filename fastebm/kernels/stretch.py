@@ -36,6 +36,7 @@ class Stretch(Kernel):
     """
 
     step_size = 1.0
+    has_step_size = False
     acceptance_tells = False
 
     def __init__(self, a: float = 2.0, *, group_size: int | None = None) -> None:

@@ -58,15 +58,18 @@ def remark(run: Run, chains: Chains, n_made: int, n_draws: int, faults: Sequence
             )
     if n_made == 0:
         return
+    for words in chains.kernel.remarks(run.report, chains.n_transitions):
+        say(words)
+    shorter = "a smaller step_size or a longer n_warmup" if chains.kernel.has_step_size else "a longer n_warmup"
     rate = float(run.acceptance_rate.mean())
     n_stuck = int(np.count_nonzero(run.acceptance_rate == 0.0))
     n_by_chance = chains.n * (1.0 - rate) ** chains.n_transitions  # in a short run of many chains some just had no luck
     if n_stuck and chains.n_transitions >= 20 and (rate == 0.0 or n_by_chance < 1e-6):
         say(
-            f"{n_stuck} of {chains.n} chains never moved; pass a smaller step_size, a longer n_warmup, or init= with "
-            "points inside the bulk of the distribution."
+            f"{n_stuck} of {chains.n} chains never moved; pass {shorter}, or init= with points inside the bulk of the "
+            "distribution."
         )
     elif rate < 0.1 and chains.n_transitions >= 20:
-        say(f"the acceptance rate is {rate:.1%}, below 10 %; pass a smaller step_size or a longer n_warmup.")
+        say(f"the acceptance rate is {rate:.1%}, below 10 %; pass {shorter}.")
     elif rate > 0.9 and chains.n_transitions >= 20 and chains.kernel.is_exact and chains.kernel.acceptance_tells:
         say(f"the acceptance rate is {rate:.1%}, above 90 %: draws are nearly the same; pass a larger step_size.")
