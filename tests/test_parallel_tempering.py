@@ -70,13 +70,13 @@ def test_near_rungs_exchange_always_and_far_ones_never(betas, low, high):
 def test_how_often_two_rungs_exchange():
     """In two dimensions energies are exponential numbers of rate beta: the mean of min(1, exp) is 2 beta / (1 + beta).
 
-    Sixteen runs; Student's t of their mean is beyond 11.8 with a probability below 1e-8.
+    Sixteen runs; Student's t of their mean is beyond 13.4 with a probability of 1e-9.
     """
     law, kernel = eb.Gaussian([0.0, 0.0]), ParallelTempering(RandomWalk(1.5), betas=[0.4, 1.0])
     seeds = [entropy() for _ in range(16)]
     rates = [eb.sample(law, kernel, n_chains=64, n_draws=200, n_warmup=50, rng=one).report["swap_rate"] for one in seeds]
     away = np.mean(rates) - 2.0 * 0.4 / 1.4
-    assert abs(away) < 11.8 * np.std(rates, ddof=1) / 4.0, f"seeds {seeds}"
+    assert abs(away) < 13.4 * np.std(rates, ddof=1) / 4.0, f"seeds {seeds}"
 
 
 def test_far_modes_have_their_weights():
@@ -129,9 +129,7 @@ def test_another_energy_is_learnt_by_all_rungs():
 
 
 def test_training_takes_it():
-    data = eb.datasets.toy("two_moons", 200, rng=0) if hasattr(eb.datasets, "toy") else np.random.default_rng(0).normal(
-        size=(200, 2)
-    )
+    data = np.random.default_rng(0).normal(size=(200, 2))
     fit = eb.fit(
         eb.Gaussian([0.0, 0.0]), data, eb.PersistentCD(1, 64, kernel=ParallelTempering(n_rungs=2)), n_steps=20, rng=0,
         progress=False,
