@@ -17,7 +17,7 @@ _QUANTITY, _OFF = "least bulk ESS/CPU s", "% off, weight of a mode"
 _FARTHEST = 6.0  # Monte Carlo errors between means: 25 of them in each of a few pairs stay below with certainty
 _TIMES_OTHERS = Bar(3.0, at_least=True)
 _NOTE = (
-    "ess-*: NAME, n_chains x (n_warmup + n_draws). Settings were searched by hand, ours for longer than those of others. "
+    "ess-*: NAME, n_chains x (n_warmup + n_draws). Settings were searched by hand, ours longer than those of others. "
     "Chains of BlackJAX and NumPyro advance together by vmap; with NUTS each adapts alone. nutpie's log-density is "
     "compiled by Numba, as those of its models from PyMC, and called without Python. First runs, which compile, do not "
     "count. Our trajectories make nearly half a turn, so that means of x gain and those of squares lose: of squares, "
