@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numba import types
 from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ from fastebm.testing.contrasts import Contrasts
 from fastebm.testing.reports import NotRun
 
 _N_KNOTS = 1025
+_N_SMOOTH = 97
 _LEAST_NODES = 2**17  # so that kinks of the tables between knots do no harm
 _LIGHT = 1e-13  # nodes with less of the mass are left out
 _N_REFERENCE = 2**17  # draws, and states from which on discrete laws have a reference sample too
@@ -151,11 +153,18 @@ def _nodes(lattice: Lattice) -> tuple[FloatArray, FloatArray]:
 
 
 def _quantiles(values: FloatArray, probabilities: FloatArray) -> FloatArray:
-    """Quantiles (_N_KNOTS,) of weighted values, at levels evenly spread from 0 to 1."""
-    distinct, which = np.unique(values, return_inverse=True)  # nodes stand in planes, with one value for many of them
+    """Quantiles (_N_KNOTS,) of weighted values, at levels evenly spread from 0 to 1.
+
+    They are smoothed, by a cubic that rises through some of them: nodes stand in planes or nearly so, and shares that
+    followed each plane would be in step with where a node stands in it, so that sums over nodes of products of two
+    columns would not be means under the law.
+    """
+    distinct, which = np.unique(values, return_inverse=True)
     masses = np.bincount(which, probabilities)
     below = np.cumsum(masses)
-    return np.asarray(np.interp(np.linspace(0.0, 1.0, _N_KNOTS), (below - 0.5 * masses) / below[-1], distinct))
+    levels = np.sin(np.linspace(0.0, 0.5 * np.pi, _N_SMOOTH)) ** 2  # nearer to each other in the tails
+    some = np.interp(levels, (below - 0.5 * masses) / below[-1], distinct)
+    return np.asarray(scipy.interpolate.PchipInterpolator(levels, some)(np.linspace(0.0, 1.0, _N_KNOTS)))
 
 
 def _steps(values: FloatArray, probabilities: FloatArray) -> FloatArray:
