@@ -194,17 +194,22 @@ def fill_normals(streams, out):  # type: ignore[no-untyped-def]
 
     An odd last row takes the sine of its pair and drops the cosine, so that a row depends on the rows before it only.
     """
-    dim, width = out.shape
-    for l in range(0, width, LANES):
-        state = load_streams(streams, l)
-        for i in range(0, dim - 1, 2):
-            first, second, state = lane_normals(state)
-            store(out, i, l, first)
-            store(out, i + 1, l, second)
-        if dim % 2:
-            last, _, state = lane_normals(state)
-            store(out, dim - 1, l, last)
-        store_streams(streams, l, state)
+    for l in range(0, out.shape[1], LANES):
+        store_streams(streams, l, store_normals(load_streams(streams, l), out, l))
+
+
+@inlined
+def store_normals(state, out, l):  # type: ignore[no-untyped-def]
+    """Standard normal numbers into columns l to l + LANES of out (dim, width); the streams after it."""
+    dim = out.shape[0]
+    for i in range(0, dim - 1, 2):
+        first, second, state = lane_normals(state)
+        store(out, i, l, first)
+        store(out, i + 1, l, second)
+    if dim % 2:
+        last, _, state = lane_normals(state)
+        store(out, dim - 1, l, last)
+    return state
 
 
 @compiled(types.void(STREAM_TILES, TILES))

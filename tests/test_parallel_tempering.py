@@ -74,7 +74,8 @@ def test_how_often_two_rungs_exchange():
     """
     law, kernel = eb.Gaussian([0.0, 0.0]), ParallelTempering(RandomWalk(1.5), betas=[0.4, 1.0])
     seeds = [entropy() for _ in range(16)]
-    rates = [eb.sample(law, kernel, n_chains=64, n_draws=200, n_warmup=50, rng=one).report["swap_rate"] for one in seeds]
+    runs = [eb.sample(law, kernel, n_chains=64, n_draws=200, n_warmup=50, rng=seed) for seed in seeds]
+    rates = [run.report["swap_rate"] for run in runs]
     away = np.mean(rates) - 2.0 * 0.4 / 1.4
     assert abs(away) < 13.4 * np.std(rates, ddof=1) / 4.0, f"seeds {seeds}"
 

@@ -7,7 +7,7 @@ from fastebm._compile import Compiled, compiled, inlined
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, checked_metric, correlate, correlate_back, move, note
 from fastebm.kernels.langevin import Langevin, propose
 from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
-from fastebm.streams import lane_exponentials, lane_normals, load_streams, store_streams
+from fastebm.streams import lane_exponentials, load_streams, store_normals, store_streams
 from fastebm.tiles import LANES
 
 
@@ -100,13 +100,7 @@ def advance(  # type: ignore[no-untyped-def]
 def propose_along(root, x, g, state, y, z, drift, l):  # type: ignore[no-untyped-def]
     """y = x + A (z - drift), with normal z and drift = A^T g / 2, which both stay; the streams after it."""
     dim = x.shape[0]
-    for i in range(0, dim - 1, 2):
-        first, second, state = lane_normals(state)
-        store(z, i, l, first)
-        store(z, i + 1, l, second)
-    if dim % 2:
-        last, _, state = lane_normals(state)
-        store(z, dim - 1, l, last)
+    state = store_normals(state, z, l)
     correlate_back(root, g, drift, l)
     for i in range(dim):
         store(drift, i, l, 0.5 * load(drift, i, l))

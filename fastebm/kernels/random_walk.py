@@ -10,7 +10,14 @@ from fastebm._checks import FloatArray
 from fastebm._compile import Compiled, compiled, inlined
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, checked_metric, correlate, move, note
 from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
-from fastebm.streams import lane_exponentials, lane_normals, lane_uniforms, load_streams, store_streams
+from fastebm.streams import (
+    lane_exponentials,
+    lane_normals,
+    lane_uniforms,
+    load_streams,
+    store_normals,
+    store_streams,
+)
 from fastebm.tiles import LANES
 
 SPREAD = math.sqrt(3.0)  # half of the interval on which a uniform number has variance 1
@@ -122,13 +129,7 @@ def propose(x, settings, state, y, l):  # type: ignore[no-untyped-def]
             uniform, state = lane_uniforms(state)
             store(y, i, l, SPREAD * (2.0 * uniform - 1.0))
     else:
-        for i in range(0, dim - 1, 2):
-            first, second, state = lane_normals(state)
-            store(y, i, l, first)
-            store(y, i + 1, l, second)
-        if dim % 2:
-            last, _, state = lane_normals(state)
-            store(y, dim - 1, l, last)
+        state = store_normals(state, y, l)
     if df > 0:
         chi2 = as_lane(0.0)  # pairs of squared normal numbers are exponential
         for _ in range(df // 2):

@@ -15,9 +15,9 @@ from fastebm.lanes.lane import as_lane, count, is_any, load, load_row, store, st
 from fastebm.streams import (
     chosen_streams,
     lane_exponentials,
-    lane_normals,
     lane_uniforms,
     load_streams,
+    store_normals,
     store_streams,
 )
 from fastebm.tiles import LANES
@@ -239,14 +239,7 @@ def advance_ellipse(  # type: ignore[no-untyped-def]
     prior = scratch[2 * dim + 10]
     for _ in range(n_transitions):
         for l in range(0, width, LANES):
-            state = load_streams(streams, l)
-            for i in range(0, dim - 1, 2):
-                first, second, state = lane_normals(state)
-                store(other, i, l, first)
-                store(other, i + 1, l, second)
-            if dim % 2:
-                last, _, state = lane_normals(state)
-                store(other, dim - 1, l, last)
+            state = store_normals(load_streams(streams, l), other, l)
             whiten(x, mean, root, y, l)
             squared, crossed, drawn = as_lane(0.0), as_lane(0.0), as_lane(0.0)
             for i in range(dim):
