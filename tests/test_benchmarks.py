@@ -281,6 +281,7 @@ def test_gradients_on_tiles_are_those_of_the_energy(monkeypatch):
 
 
 class TestCommand:
+    @pytest.mark.filterwarnings("ignore:.* chains never moved:fastebm.FastebmWarning")  # in the neck of the funnel
     @pytest.mark.parametrize("name", [name for name in ROWS if name != "import"])
     def test_every_row_measures_something(self, name, monkeypatch):
         monkeypatch.setattr(timing, "TURN_SECONDS", 1e-4)

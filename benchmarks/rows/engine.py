@@ -86,6 +86,7 @@ def _checkpoint_share() -> float:
         )
         ran = time.perf_counter() - began
         with_draws, without = (_cpu_seconds(lambda: session._content()()) for _ in range(2))
+        session.release()
     return 100.0 * (without + max(0.0, with_draws - without) * _EVERY / ran) / _EVERY
 
 
