@@ -180,7 +180,7 @@ class Compiled:
         except Exception as fault:  # Numba has errors of many kinds, and not all of them are its own
             raise _faults.explain(fault, self.source, self.name) from None
 
-    @property
+    @functools.cached_property
     def address(self) -> float:
         """Where the machine code is in this process, exact below 2**53; for `function_at`."""
         compiled = self.pointer.get_compile_result(self.signature)

@@ -19,15 +19,18 @@ from fastebm._compile import (
     VECTOR,
     compiled,
     explained_index_errors,
+    function_at,
 )
 from fastebm.energies import Energy, programs
 from fastebm.kernels import Kernel
-from fastebm.kernels.kernel import ADVANCE
+from fastebm.kernels.kernel import advance_at
+from fastebm.sampling.draws import keep
 from fastebm.sampling.moments import MomentSums, record
 
 _BLOCK_SECONDS = 0.1
 _COUNTS = types.Array(types.int64, 2, "C")
 _COLUMNS = types.Array(types.int64, 1, "C")
+_energy_at, _grad_at = function_at(ENERGY), function_at(GRAD)
 
 State = dict[str, Any]
 
@@ -167,14 +170,14 @@ class Chains:
         -------
         The number of transitions made.
         """
-        keep = draws if draws is not None else np.empty((self.n, 0, self.dim))
-        keep_e = energies if energies is not None else np.empty((self.n, 0))
+        kept = draws if draws is not None else np.empty((self.n, 0, self.dim))
+        kept_e = energies if energies is not None else np.empty((self.n, 0))
         places = np.arange(self.dim) if columns is None else np.ascontiguousarray(columns, dtype=np.int64)
         n_scratch = self.kernel.n_scratch(self.dim)
         settings = self.kernel.linked(settings)
         program = self.program
-        advance, energy = self.kernel.advance.pointer, program.energy.pointer
-        grad = (program.grad if self.kernel.needs_grad else _no_grad).pointer
+        advance, energy = self.kernel.advance.address, program.energy.address
+        grad = (program.grad if self.kernel.needs_grad else _no_grad).address
         parts = tiles.ranges(len(self.x), self.n_threads)
         if moments is None:
             sums, frame = np.empty((len(self.x), 0, self.width)), np.empty((2, 0))
@@ -188,7 +191,7 @@ class Chains:
             def run(first: int, last: int, start: int = done, n: int = block) -> None:
                 advance_tiles(
                     advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g, self.memory,
-                    n_scratch, start, n, thin, self.n, n_before, keep, keep_e, places, sums,
+                    n_scratch, start, n, thin, self.n, n_before, kept, kept_e, places, sums,
                     counts[parts.index((first, last))], frame, self.n_accepted, self.n_faults, self.fault_x,
                     first, last,
                 )
@@ -218,17 +221,21 @@ def _no_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
 
 @compiled(
     types.void(
-        ADVANCE, ENERGY, GRAD, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, TILES, types.intp, types.intp,
-        types.intp, types.intp, types.intp, types.intp, TILES, TILE, _COLUMNS, TILES, _COUNTS, TILE,
-        _COUNTS, _COUNTS, TILES, types.intp, types.intp,
+        types.float64, types.float64, types.float64, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, TILES,
+        types.intp, types.intp, types.intp, types.intp, types.intp, types.intp, TILES, TILE, _COLUMNS, TILES, _COUNTS,
+        TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
     )
 )
 def advance_tiles(  # type: ignore[no-untyped-def]
     advance, energy, grad, packed, settings, streams, x, e, g, memory, n_scratch, start, n, thin, n_chains, n_before,
     draws, energies, columns, sums, bins, frame, n_accepted, n_faults, fault_x, first, last,
 ):
-    """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th is a draw."""
-    dim, width = x.shape[1], x.shape[2]
+    """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th is a draw.
+
+    Compiled functions come as their addresses: to hand over the functions themselves takes half a millisecond.
+    """
+    transitions, energy_there, grad_there = advance_at(advance), _energy_at(energy), _grad_at(grad)
+    width = x.shape[2]
     room = np.empty(n_scratch * width + 7)
     skip = -(room.ctypes.data // 8) % 8  # to the next cache line
     scratch = room[skip : skip + n_scratch * width].reshape((n_scratch, width))
@@ -237,18 +244,15 @@ def advance_tiles(  # type: ignore[no-untyped-def]
         done = start
         while done < start + n:
             stop = start + n if thin == 0 else min(start + n, done - done % thin + thin)
-            advance(
-                energy, grad, packed, settings, streams[t], x[t], e[t], g[t], memory[t], scratch, stop - done,
-                n_accepted[t], n_faults[t], fault_x[t],
+            transitions(
+                energy_there, grad_there, packed, settings, streams[t], x[t], e[t], g[t], memory[t], scratch,
+                stop - done, n_accepted[t], n_faults[t], fault_x[t],
             )
             done = stop
             if thin > 0 and done % thin == 0:
                 draw = done // thin - 1
                 place = draw - n_before
                 if place < energies.shape[1]:
-                    for l in range(n_columns):
-                        energies[t * width + l, place] = e[t, l]
-                        for i in range(dim):
-                            draws[t * width + l, place, columns[i]] = x[t, i, l]
+                    keep(x[t], e[t], n_columns, t * width, place, draws, energies, columns)
                 if sums.shape[1] > 0:
                     record(draw, x[t], e[t], n_columns, sums[t], bins, frame, scratch[0])
