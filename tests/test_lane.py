@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastebm as eb
 from fastebm._compile import FLAGS
-from fastebm.lanes.lane import as_lane, count, is_any, load, load_row, store, store_row
+from fastebm.lanes.lane import as_lane, count, is_any, load, load_row, store, store_row, store_where
 from fastebm.tiles import LANES
 
 seeds = st.integers(0, 2**32)
@@ -36,6 +36,19 @@ def on_lanes(function):
 def same(lanes, arrays, a, b, rtol=0.0):
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(lanes(a, b), arrays(a, b), rtol=rtol, atol=0.0)
+
+
+def test_stores_of_chosen_chains_leave_the_others_as_they_are():
+    @numba.njit(**FLAGS)
+    def run(x):
+        for i in range(1, len(x)):
+            store_where(x, i, 0, load(x, 0, 0) > 0.0, load(x, 0, 0))
+
+    x = np.random.default_rng(3).standard_normal((4, LANES))
+    x[2, ::2], x[3, 1::2] = math.nan, math.inf
+    wanted = np.where(x[0] > 0.0, x[0], x)
+    run(x)
+    np.testing.assert_array_equal(x, wanted)
 
 
 OPERATORS = {

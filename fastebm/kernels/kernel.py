@@ -11,7 +11,7 @@ from fastebm import _checks
 from fastebm._checks import FloatArray
 from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, function_at, inlined
 from fastebm.energies import Energy, refuse_discrete
-from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row
+from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row, store_where
 from fastebm.tiles import LANES
 
 COUNTS = types.Array(types.int64, 1, "C")
@@ -242,7 +242,7 @@ def correlate_back(root, y, out, l):  # type: ignore[no-untyped-def]
 def move(accepted, l, x, y):  # type: ignore[no-untyped-def]
     """x becomes y where `accepted`."""
     for i in range(x.shape[0]):
-        store(x, i, l, np.where(accepted, load(y, i, l), load(x, i, l)))
+        store_where(x, i, l, accepted, load(y, i, l))
 
 
 @inlined

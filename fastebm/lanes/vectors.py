@@ -258,6 +258,10 @@ class Real(_Vector):
             result = self.builder.insert_element(result, one, index)
         return Real(self.builder, result)
 
+    def fenced(self) -> "Real":
+        """The same numbers, of which LLVM does not see how they came about; no instruction."""
+        return self._intrinsic("arithmetic.fence")
+
     def _intrinsic(self, name: str, *others: Any) -> "Real":
         kind = self.value.type
         suffix = f"v{kind.count}f64" if isinstance(kind, ir.VectorType) else "f64"
