@@ -52,30 +52,31 @@ class DualAveraging:
     def restart(self, first: float | FloatArray) -> None:
         """Forget what was learnt, and go on from this step."""
         log_first = np.log(first)
-        self.numbers = np.array([log_first, log_first, log_first, np.zeros_like(log_first), np.zeros_like(log_first)])
+        nothing = np.zeros_like(log_first)
+        self.numbers = np.array([log_first, log_first, log_first, nothing, nothing, first])
 
     def adjust(self, rate: float | FloatArray) -> None:
         """Learn from the acceptance rate of the last round; nan teaches nothing."""
-        center, log_step, mean, error, n = self.numbers
+        center, log_step, mean, error, n, first = self.numbers
         is_seen = ~np.isnan(rate)
         n = n + 1.0
         error = error + (self.target - np.where(is_seen, rate, self.target) - error) / (n + 10.0)
         log_step = center - np.clip(np.sqrt(n) / 0.05 * error, -_FARTHEST, _FARTHEST)
         mean = mean + n**-0.75 * (log_step - mean)
-        self.numbers = np.where(is_seen, np.array([center, log_step, mean, error, n]), self.numbers)
+        self.numbers = np.where(is_seen, np.array([center, log_step, mean, error, n, first]), self.numbers)
 
     @property
     def current(self) -> float | FloatArray:
-        return _number(np.exp(np.clip(self.numbers[1], -300.0, 300.0)))
+        return self._step(1)
 
     @property
     def settled(self) -> float | FloatArray:
-        return _number(np.exp(np.clip(self.numbers[2], -300.0, 300.0)))
+        return self._step(2)
 
-
-def _number(values: FloatArray) -> float | FloatArray:
-    """A plain number where there is but one without an axis."""
-    return float(values) if np.ndim(values) == 0 else values
+    def _step(self, row: int) -> float | FloatArray:
+        """What a row of logarithms stands for; to the bit the first step where nothing was learnt."""
+        step = np.where(self.numbers[4] > 0.0, np.exp(np.clip(self.numbers[row], -300.0, 300.0)), self.numbers[5])
+        return float(step) if step.ndim == 0 else step
 
 
 class Shape:
