@@ -57,7 +57,7 @@ def run(library, script, **environment):
     )
 
 
-SLOPE = "store(g, i, l, slope)"
+SLOPE = "writable_lanes_of(g, l, dim), as_lane(1.0)"
 DEFINE = """
 import logging, os, sys
 from pathlib import Path
@@ -70,7 +70,7 @@ for x in (5.0, 4.0):
     print(eb.energy(1)(lambda x: x[0] ** 2).grad([x])[0])
 THEN
 """
-EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('slope', '2.0 * slope')!r}))"
+EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('1.0', '2.0')!r}))"
 
 
 @pytest.mark.parametrize(("first", "then", "slopes", "later"), [

@@ -28,7 +28,7 @@ POSTERIOR = PRIOR + eb.energy(2)(lambda x: 1.3 * eb.softplus(-2.0 * x[0]) + 0.4 
 LINE = eb.Gaussian([0.3], 2.0)
 
 SHORT, WIDE, TURNED = (Slice(0.3), MIXTURE), (Slice(1.3), MIXTURE), (Slice(prior=PRIOR), POSTERIOR)
-# (kernel, energy), what stands there, what is put in its place, and the delta at which statistics alone are certain to see it
+# (kernel, energy), what stands there, what is put in its place, and the delta at which statistics alone surely see it
 MUTANTS = {
     "both ends up to 15 widths": (
         SHORT, "n_above = MOST_WIDTHS - 1.0 - n_below", "n_above = as_lane(MOST_WIDTHS - 1.0)", 0.06,
