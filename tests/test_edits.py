@@ -57,7 +57,7 @@ def run(library, script, **environment):
     )
 
 
-SLOPE = "writable_lanes_of(g, l, dim), as_lane(1.0)"
+SLOPE = "store(g, i, l, slope)"  # of dual numbers, which a function without a source is left with
 DEFINE = """
 import logging, os, sys
 from pathlib import Path
@@ -67,10 +67,10 @@ path = Path(eb.__file__).parent / "energies" / "lane_code.py"
 before, times = path.read_text(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
 FIRST
 for x in (5.0, 4.0):
-    print(eb.energy(1)(lambda x: x[0] ** 2).grad([x])[0])
+    print(eb.energy(1)(eval("lambda x: x[0]" " ** 2")).grad([x])[0])
 THEN
 """
-EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('1.0', '2.0')!r}))"
+EDIT = f"path.write_text(before.replace({SLOPE!r}, {SLOPE.replace('slope', '2.0 * slope')!r}))"
 
 
 @pytest.mark.parametrize(("first", "then", "slopes", "later"), [
