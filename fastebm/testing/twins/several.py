@@ -1,5 +1,6 @@
 """Kernels made of other kernels as they stand in the textbook, from the twins of these."""
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,9 +33,9 @@ class CompoundTwin(Twin):
             found += [*drawn, log_u]
         return found, 0.0
 
+    @abc.abstractmethod
     def plan(self, turn: int) -> list[tuple[Twin, int]]:
         """The parts that a transition uses, and how often each was used before."""
-        raise NotImplementedError
 
     def used(
         self, part: Twin, times: int, x: FloatArray, numbers: FloatArray, energy: Callable[[Any], Any],
