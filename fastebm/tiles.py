@@ -27,6 +27,7 @@ WIDEST = 64
 _TILE_BYTES = 2**15  # a tile stays in the first-level cache
 _CACHE_LINE = 64  # bytes
 _SUM_GROUPS = 32
+_SHARES = 8  # of the work, for each thread
 
 
 def widest(dim: int, limit: int = WIDEST) -> int:
@@ -55,9 +56,14 @@ def aligned(values: AnyArray) -> AnyArray:
     return copy
 
 
-def _aligned_room(shape: tuple[int, ...], dtype: Any) -> AnyArray:
+def zeros(shape: tuple[int, ...], dtype: Any = np.float64) -> AnyArray:
+    """Aligned zeros: tiles that several threads write to share no cache line, and untouched ones take no memory."""
+    return _aligned_room(shape, dtype, np.zeros)
+
+
+def _aligned_room(shape: tuple[int, ...], dtype: Any, made: Any = np.empty) -> AnyArray:
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(n_bytes + _CACHE_LINE, np.uint8)
+    memory = made(n_bytes + _CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % _CACHE_LINE
     room: AnyArray = memory[start : start + n_bytes].view(dtype).reshape(shape)
     return room
@@ -102,23 +108,34 @@ def threads(n_threads: int | None) -> int:
     return os.cpu_count() or 1
 
 
+def shares(n: int, n_threads: int) -> list[tuple[int, int]]:
+    """0 to n cut into ranges for `run`: several a thread, since processors are not equally fast at every moment."""
+    return ranges(n, 1 if n_threads == 1 else _SHARES * n_threads)
+
+
 def run(call: Callable[[int, int], object], parts: list[tuple[int, int]], n_threads: int) -> None:
     """Call `call(first, last)` for every part, on n_threads threads; the first exception is raised when all are done.
 
-    Compiled code lets go of the interpreter's lock, so that threads run side by side.
+    A thread that is free takes the next part. Compiled code lets go of the interpreter's lock, so that threads run side
+    by side.
     """
-    if n_threads == 1 or len(parts) == 1:
-        for first, last in parts:
-            call(first, last)
-        return
-    futures = [_pool(os.getpid(), n_threads).submit(call, first, last) for first, last in parts[1:]]
-    try:
-        call(*parts[0])
-    finally:
-        faults = [future.exception() for future in futures]
-    for fault in faults:
-        if fault is not None:
-            raise fault
+    left, faults = iter(parts), []
+
+    def work() -> None:
+        for first, last in left:
+            try:
+                call(first, last)
+            except BaseException as fault:
+                faults.append(fault)
+
+    n_helpers = min(n_threads, len(parts)) - 1
+    helpers = [_pool(os.getpid(), n_threads).submit(work) for _ in range(n_helpers)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():  # one that has not begun finds nothing left
+            helper.result()
+    if faults:
+        raise faults[0]
 
 
 @functools.lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ from fastebm.files import FileFormatError, FileWriteError
 from fastebm.sampling import checkpoints, plans
 from fastebm.sampling.interrupts import Interrupts
 from fastebm.sampling.session import Session
+from fastebm.sampling.side_files import SideFile
 
 CALLS = importlib.import_module("fastebm.sampling.sample")  # whose name the function has, too
 E = eb.GaussianMixture([[0.0, 0.0], [3.0, 3.0]], 0.7)
@@ -202,7 +203,7 @@ class TestFullDisk:
     def test_in_mid_run_every_draw_is_returned_and_the_last_checkpoint_stays(self, tmp_path, monkeypatch, blocks, part):
         path, n_written = tmp_path / "run.npz", 0
         wanted = eb.sample(E, **OPTIONS)
-        whole = {"write": checkpoints.write, "append": checkpoints.SideFile.append}[part]
+        whole = {"write": checkpoints.write, "append": SideFile.append}[part]
 
         def failing(*arguments, **options):
             nonlocal n_written
@@ -211,7 +212,7 @@ class TestFullDisk:
                 raise FileWriteError(f"{path} cannot be written: No space left on device.")
             whole(*arguments, **options)
 
-        monkeypatch.setattr(checkpoints if part == "write" else checkpoints.SideFile, part, failing)
+        monkeypatch.setattr(checkpoints if part == "write" else SideFile, part, failing)
         with pytest.warns(eb.FastebmWarning, match="No space left on device.*went on in memory"):
             run = eb.sample(E, **OPTIONS, checkpoint=path, every=1e-9)
         assert same(run.draws, wanted.draws)
@@ -260,7 +261,7 @@ class TestOneWriter:
         path = tmp_path / "run.npz"
         wanted = eb.sample(E, **OPTIONS, checkpoint=path)
         before = path.stat().st_mtime_ns, path.stat().st_ino
-        side = checkpoints.SideFile(path)
+        side = SideFile(path)
         side.claim()
         compared(eb.resume(path), wanted)
         side.release()
@@ -273,7 +274,7 @@ def plans_session(path):
     return Session(E, eb.RandomWalk(), plan, 1, None)
 
 
-@pytest.mark.parametrize("missing", ["converged", "n_sampled", "crc", "streams", "scale"])
+@pytest.mark.parametrize("missing", ["converged", "n_sampled", "checksum", "streams", "scale"])
 def test_what_an_older_version_did_not_write_is_refused(tmp_path, missing):
     path = tmp_path / "run.npz"
     eb.sample(E, **OPTIONS, checkpoint=path)

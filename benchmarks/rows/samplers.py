@@ -9,8 +9,10 @@ import numpy as np
 import fastebm as eb
 from benchmarks import peers, reference, targets
 from benchmarks.processes import import_times
+from benchmarks.reference import Reference
 from benchmarks.targets import Target
 from benchmarks.timing import Bar, Cost, Measure, Report, compare, rate
+from fastebm import tiles
 
 N_CHAINS = 1024
 QUANTITY = "M steps/s"
@@ -76,7 +78,7 @@ def _measure(
     ]
     millions = n_chains * items / 1e6
     bar = None if of_c is None else Bar(of_c, at_least=True)
-    c = reference.field(lambda library, variant: _c_rate(target, library, variant, n_chains, millions), bar)
+    c = reference.field(lambda library, variant: c_rate(target, library, variant, n_chains, millions), bar)
     others = peers.samplers(target, target.starts(n_chains), Bar(times_blackjax, at_least=True), items)
     ours = rate(transitions(target, n_threads=1, n_chains=n_chains), millions)
     results = compare(name, quantity, ours, c.contestants + others.contestants, n_rounds)
@@ -94,15 +96,23 @@ def _sample(target: Target, n: int, n_threads: int, n_chains: int = N_CHAINS) ->
     return run.timings
 
 
-def _c_rate(target: Target, library: reference.Reference, variant: str, n_chains: int, millions: float) -> Measure:
+def c_rate(
+    target: Target, library: Reference, variant: str, n_chains: int, millions: float, n_threads: int = 1
+) -> Measure:
+    """Items per second of chains in C, shared out to threads that have nothing in common."""
     n_blocks = n_chains // reference.BLOCK
     positions = reference.blocks(target.starts(n_chains))
     streams = reference.fresh_streams(n_blocks)
     accepted = reference.aligned(np.zeros((n_blocks, reference.BLOCK), dtype=np.int64))
+    parts = tiles.ranges(n_blocks, n_threads)
 
     def run(n: int) -> float:
+        def walk(first: int, last: int) -> None:
+            some = slice(first, last)
+            target.walk(library, variant, positions[some], streams[some], target.step_size, n, accepted[some])
+
         began = time.perf_counter()
-        target.walk(library, variant, positions, streams, target.step_size, n, accepted)
+        tiles.run(walk, parts, n_threads)
         return time.perf_counter() - began
 
     return rate(run, millions)

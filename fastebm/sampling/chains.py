@@ -58,10 +58,10 @@ class Chains:
         n_tiles, self.width = tiles.shape(self.n, self.dim, kernel.n_coupled(self.dim))
         self.streams = tiles.aligned(streams.seed_streams(seed, n_tiles, self.width, first=first))
         self.x = tiles.pack(starts, n_tiles, self.width)
-        self.n_accepted = np.zeros((n_tiles, self.width), dtype=np.int64)
-        self.n_faults = np.zeros((n_tiles, self.width), dtype=np.int64)
-        self.fault_x = np.zeros((n_tiles, self.dim, self.width))
-        self.memory = tiles.aligned(np.zeros((n_tiles, kernel.n_memory(self.dim), self.width)))
+        self.n_accepted = tiles.zeros((n_tiles, self.width), np.int64)
+        self.n_faults = tiles.zeros((n_tiles, self.width), np.int64)
+        self.fault_x = tiles.zeros((n_tiles, self.dim, self.width))
+        self.memory = tiles.zeros((n_tiles, kernel.n_memory(self.dim), self.width))
         self.n_transitions = 0
         self._block = 1
         self.retarget(energy)
@@ -178,23 +178,27 @@ class Chains:
         program = self.program
         advance, energy = self.kernel.advance.address, program.energy.address
         grad = (program.grad if self.kernel.needs_grad else _no_grad).address
-        parts = tiles.ranges(len(self.x), self.n_threads)
+        parts = tiles.shares(len(self.x), self.n_threads)
         if moments is None:
             sums, frame = np.empty((len(self.x), 0, self.width)), np.empty((2, 0))
-            counts = np.zeros((len(parts), 0, 0), dtype=np.int64)
+            counts = np.zeros((self.n_threads, 0, 0), dtype=np.int64)
         else:
             sums, counts, frame = moments.sums, moments.counts, moments.frame
+        free = list(counts)  # one for each thread that runs
         stop = done + n_transitions
         while done < stop:
             block = min(self._block, stop - done)
 
             def run(first: int, last: int, start: int = done, n: int = block) -> None:
-                advance_tiles(
-                    advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g, self.memory,
-                    n_scratch, start, n, thin, self.n, n_before, kept, kept_e, places, sums,
-                    counts[parts.index((first, last))], frame, self.n_accepted, self.n_faults, self.fault_x,
-                    first, last,
-                )
+                bins = free.pop()
+                try:
+                    advance_tiles(
+                        advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g,
+                        self.memory, n_scratch, start, n, thin, self.n, n_before, kept, kept_e, places, sums, bins,
+                        frame, self.n_accepted, self.n_faults, self.fault_x, first, last,
+                    )
+                finally:
+                    free.append(bins)
 
             began = time.perf_counter()
             with explained_index_errors(program.energy):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fastebm import tiles
 from fastebm._checks import FloatArray
 from fastebm.files import FileFormatError, FileWriteError
 from fastebm.sampling.chains import Chains
@@ -58,8 +57,7 @@ class Keeping:
         """What can only be laid out after warm-up."""
         if self.keep == "moments":
             self.moments = MomentSums(
-                chains.positions, chains.energies, len(chains.x), chains.width,
-                len(tiles.ranges(len(chains.x), chains.n_threads)),
+                chains.positions, chains.energies, len(chains.x), chains.width, chains.n_threads
             )
 
     def made(self, n: int, chains: Chains) -> tuple[FloatArray, FloatArray]:

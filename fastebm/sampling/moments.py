@@ -105,20 +105,20 @@ class MomentSums:
     ----------
     positions, energies : (n, dim) and (n,), about which the bins are laid: medians and distances of quartiles.
     n_tiles, width : of the chains.
-    n_parts : parts of the tiles, each of which counts apart.
+    n_threads : threads, each of which counts apart.
 
     Attributes
     ----------
     sums : (n_tiles, 2 (dim + 1), width) running means, then sums of squares about them; the energy is last.
-    counts : (n_parts, dim + 1, N_BINS).
+    counts : (n_threads, dim + 1, N_BINS).
     frame : (2, dim + 1) centers and widths.
     n_draws : how many went in.
     """
 
-    def __init__(self, positions: FloatArray, energies: FloatArray, n_tiles: int, width: int, n_parts: int) -> None:
+    def __init__(self, positions: FloatArray, energies: FloatArray, n_tiles: int, width: int, n_threads: int) -> None:
         rows = positions.shape[1] + 1
-        self.sums = np.zeros((n_tiles, 2 * rows, width))
-        self.counts = np.zeros((n_parts, rows, N_BINS), dtype=np.int64)
+        self.sums = tiles.zeros((n_tiles, 2 * rows, width))
+        self.counts = np.zeros((n_threads, rows, N_BINS), dtype=np.int64)
         some = slice(None, None, max(1, len(positions) // 10_000))
         low, middle, high = np.quantile(np.column_stack([positions[some], energies[some]]), (0.25, 0.5, 0.75), axis=0)
         spread = np.where(high > low, high - low, np.maximum(1e-3 * np.abs(middle), 1e-3))

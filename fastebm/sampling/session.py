@@ -18,6 +18,7 @@ from fastebm.sampling.keeping import Keeping
 from fastebm.sampling.plans import Plan
 from fastebm.sampling.runs import Run
 from fastebm.sampling.shards import ExecutorFault, Shards
+from fastebm.sampling.side_files import SideFile
 from fastebm.sampling.starts import Init, free_part, starts
 from fastebm.sampling.tuning import Tuned, Tuner
 from fastebm.sampling.warmup import run_round
@@ -54,7 +55,7 @@ class Session:
         self.is_stopped = False
         self.is_over = False
         self.is_mid_round = False
-        self.side = None if plan.checkpoint is None else checkpoints.SideFile(plan.checkpoint)
+        self.side = None if plan.checkpoint is None else SideFile(plan.checkpoint)
         self.faults: list[str] = []
         self._is_kept = False  # whether the file at the checkpoint's path is of this run and whole
         self._written = 0.0
@@ -84,7 +85,7 @@ class Session:
         self.is_over = header["is_over"]
         if self.side is not None and not self.is_over:
             self.side.claim()
-        self.keeping = self._keeping(header["n_saved"] if self.is_over else self.plan.n_draws, is_new=False)
+        self.keeping = self._keeping(sum(header["blocks"]) if self.is_over else self.plan.n_draws, is_new=False)
         self.chains = self._chains(arrays["x"])
         self.chains.restore(arrays)
         self.n_warmed, self.n_sampled = header["n_warmed"], header["n_sampled"]
@@ -103,7 +104,7 @@ class Session:
             if self.keeping.moments is not None and "moment_sums" in arrays:
                 self.keeping.moments.restore(arrays)
         if self.side is not None and self.keeping.energies.shape[1]:
-            self.side.read(header["n_saved"], header["crc"], self.keeping.draws, self.keeping.energies)
+            self.side.read(header["blocks"], header["checksum"], self.keeping.draws, self.keeping.energies)
 
     def _keeping(self, n_draws: int, *, is_new: bool) -> Keeping:
         plan = self.plan
@@ -244,8 +245,8 @@ class Session:
             if n_made > side.n_draws:  # draws that were made stay as they are
                 new = slice(side.n_draws, n_made)
                 side.append(keeping.draws[:, new], keeping.energies[:, new])
-            header.update(n_saved=side.n_draws, crc=side.crc)
-            checkpoints.write(path, header, arrays, keeps_previous=self._is_kept)
+            saved = {"blocks": side.blocks, "checksum": side.checksum}
+            checkpoints.write(path, header | saved, arrays, keeps_previous=self._is_kept)
             self._is_kept = True
 
         return write
