@@ -38,6 +38,7 @@ from numba.extending import intrinsic
 from fastebm import _edits, _faults
 from fastebm._checks import warn
 from fastebm._faults import Refusal
+from fastebm._inlining import Inlined
 
 logger = logging.getLogger("fastebm")
 
@@ -64,9 +65,9 @@ GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 HVP = types.FunctionType(HVP_SIGNATURE)
 
-inlined: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, **FLAGS)
+inlined: Callable[[Callable[..., Any]], Any] = functools.partial(Inlined, **FLAGS)
 # of what users write: an index beyond an array's end raises, at no cost where the compiler sees that there is none
-inlined_checking_indices: Callable[[Callable[..., Any]], Any] = numba.njit(forceinline=True, boundscheck=True, **FLAGS)
+inlined_checking_indices: Callable[[Callable[..., Any]], Any] = functools.partial(Inlined, boundscheck=True, **FLAGS)
 
 
 def function_at(kind: Any) -> Any:

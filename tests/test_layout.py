@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up, as in DESIGN.md, section 3; a room may import from the rooms of earlier rows only. The ground
 # floor has a row for each of its own arrows.
 FLOORS = (
-    ("_checks", "_edits", "_faults"),
+    ("_checks", "_edits", "_faults", "_inlining"),
     ("_compile", "files", "diagnostics"),
     ("tiles", "tables"),
     ("datasets",),

@@ -1,0 +1,47 @@
+"""Numba's way for helpers that only other compiled code calls, which takes them in.
+
+Numba optimises every function by itself, makes machine code of it and wraps that for callers from Python. A helper that
+is always inlined needs none of it: its code is optimised where it ends up. That saves a third of the time of compiling.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
+
+
+class Inlined(CPUDispatcher):  # type: ignore[misc]
+    """A function that compiled code takes in; `flags` are those of numba.njit."""
+
+    def __init__(self, function: Callable[..., Any], **flags: Any) -> None:
+        options = {"nopython": True, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        super().__init__(function, targetoptions=options | flags, pipeline_class=_Inlining)
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise TypeError(f"{self.__name__} has no machine code of its own; call it in a function that is compiled.")
+
+
+class _Inlining(Compiler):  # type: ignore[misc]
+    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any) -> None:
+        super().__init__(typing, target, library or _LinkedOnly(target.codegen(), "inlined"), *rest)
+
+
+class _LinkedOnly(JITCodeLibrary):  # type: ignore[misc]
+    """Code that is there to be linked with: neither optimised by itself nor known to the machine."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Machine code would hold its Python objects there; code that is loaded from disk holds none of them either."""
