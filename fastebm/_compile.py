@@ -38,7 +38,7 @@ from numba.extending import intrinsic
 from fastebm import _edits, _faults
 from fastebm._checks import warn
 from fastebm._faults import Refusal
-from fastebm._inlining import Inlined
+from fastebm._inlining import Inlined, share_environments
 
 logger = logging.getLogger("fastebm")
 
@@ -187,6 +187,17 @@ class Compiled:
         compiled = self.pointer.get_compile_result(self.signature)
         return float(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
+    @functools.cached_property
+    def by_address(self) -> Any:
+        """The function for other compiled code of this process, which calls it and takes nothing of it in."""
+        there, address = function_at(types.FunctionType(self.signature)), self.address
+
+        @inlined
+        def call(*arguments):  # type: ignore[no-untyped-def]
+            there(address)(*arguments)
+
+        return call
+
     def _built_somehow(self, source: Callable[..., Any]) -> Any:
         """By the first way that works; with a warning if that is not the fastest."""
         refusals: list[Refusal] = []
@@ -254,6 +265,7 @@ class Compiled:
         else:
             dispatcher._cache = self._cache(kind)
         dispatcher.compile(self.signature)
+        share_environments(dispatcher.get_compile_result(self.signature))
         dispatcher.disable_compile()
         return dispatcher
 

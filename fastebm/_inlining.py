@@ -9,6 +9,7 @@ from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 
 
@@ -44,4 +45,12 @@ class _LinkedOnly(JITCodeLibrary):  # type: ignore[misc]
         return self
 
     def set_env(self, name: str, env: Any) -> None:
-        """Machine code would hold its Python objects there; code that is loaded from disk holds none of them either."""
+        """Machine code would be told here of its environment; see `share_environments`."""
+
+
+def share_environments(result: Any) -> None:
+    """Tell new machine code of the environments of all that it took in, which `print` needs: those are in no other."""
+    for variable in result.library._final_module.global_variables:
+        env = lookup_environment(variable.name)
+        if env is not None:
+            result.library.codegen.set_env(variable.name, env)

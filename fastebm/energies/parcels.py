@@ -5,9 +5,11 @@ and helpers it refers to, and is compiled where it arrives, or read from the dis
 """
 
 import ast
+import functools
 import hashlib
 import importlib
 import linecache
+import pickle
 import sys
 import types
 from collections.abc import Callable
@@ -54,16 +56,22 @@ class Word(NamedTuple):
 
 def packed(energy: Energy) -> tuple[Callable[..., Energy], tuple[Any, ...]]:
     """What `pickle` needs of an energy: a function that makes it anew, and its arguments."""
-    return unpacked, (_tree(energy), energy.theta.copy(), energy.first_theta.copy())
+    return unpacked, (pickle.dumps(_tree(energy)), energy.theta.copy(), energy.first_theta.copy())
 
 
-def unpacked(tree: Any, theta: Any, first_theta: Any) -> Energy:
+def unpacked(tree: bytes, theta: Any, first_theta: Any) -> Energy:
     """The energy that `packed` packed."""
     first_theta.setflags(write=False)
-    made = _grown(tree)
+    made = _made(tree)
     if not np.array_equal(made.theta, theta):
         made = made.with_theta(theta)
     return made if np.array_equal(made.first_theta, first_theta) else made._replaced(first_theta=first_theta)
+
+
+@functools.lru_cache(maxsize=8)
+def _made(tree: bytes) -> Energy:
+    """A worker is sent the same energy again and again, and need not load its code every time."""
+    return _grown(pickle.loads(tree))
 
 
 def _tree(energy: Energy) -> Any:

@@ -87,7 +87,7 @@ def half_a_curvature(right: Any) -> Any:
 
 def _face(face: str, signature: Any, around: Callable[[Any], Any]) -> Callable[[Energy], Energy]:
     def make(energy: Energy) -> Energy:
-        right = getattr(energy.program, face).pointer
+        right = getattr(energy.program, face).by_address
         faces: dict[str, Any] = {face: Compiled(lambda: around(right), signature, None, "a mutant")}
         return energy._replaced(program=replace(energy.program, **faces))
 
