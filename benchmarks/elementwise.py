@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import reference
-from fastebm._compile import inlined
+from fastebm._compile import FLAGS
 from fastebm.lanes.lane import load, store
 from fastebm.tiles import LANES
 
@@ -41,7 +42,7 @@ def loop(*functions: Callable[..., Any], n_arguments: int = 1) -> Any:
                 store(out, 0, l, first(number))
                 store(out, 1, l, last(number))
 
-    return inlined(one_of_two if n_arguments == 2 else one_of_one if len(functions) == 1 else two_of_one)
+    return numba.njit(**FLAGS)(one_of_two if n_arguments == 2 else one_of_one if len(functions) == 1 else two_of_one)
 
 
 def timed(run: Callable[..., None], x: Array, out: Array) -> Callable[[int], float]:

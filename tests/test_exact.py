@@ -143,7 +143,7 @@ def test_an_error_above_the_wanted_one_is_announced():
         assert quadrature.grid(half).error > 1e-8
 
 
-@settings(max_examples=20)
+@settings(max_examples=5)
 @given(seed=seeds, drift=st.floats(-0.02, 0.02))
 def test_a_grid_serves_similar_energies(seed, drift):
     start = eb.DoubleWell(2, 3.0, 1.3, 0.2)

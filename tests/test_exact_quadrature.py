@@ -38,7 +38,7 @@ def test_a_claim_that_is_too_small_would_be_seen():
     assert not holds(grid, math.log(2.0))
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(seed=seeds, dim=dims, n=st.integers(1, 3))
 def test_mixtures_of_any_shape(seed, dim, n):
     generator = np.random.default_rng(seed)

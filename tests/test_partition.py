@@ -40,7 +40,7 @@ def test_refusals():
     refused(lambda: eb.log_likelihood(well, [0.0], log_z=math.nan), "log_z is nan")
 
 
-@settings(max_examples=15)
+@settings(max_examples=4)
 @given(barrier=st.floats(0.5, 6.0), location=st.floats(0.5, 2.0), tilt=finite, beta=st.floats(0.3, 3.0))
 def test_the_gradient_is_that_of_log_z(barrier, location, tilt, beta):
     model = beta * (eb.DoubleWell(1, barrier, location, tilt) + eb.Gaussian([0.7], 4.0))

@@ -38,19 +38,9 @@ def parabola(x):
 ENERGIES = {
     "written": written,
     "without parameters, one-dimensional": parabola,
-    "Gaussian": eb.Gaussian([0.3, -1.0], [[2.0, 0.5], [0.5, 1.0]]),
     "GaussianMixture": eb.GaussianMixture([[0.0, 0.5], [2.0, 1.0]], [EYE, 0.5 * EYE], [0.3, 0.7]),
-    "DoubleWell": eb.DoubleWell(3),
-    "Ring": eb.Ring(),
-    "Rosenbrock": eb.Rosenbrock(3),
-    "Banana": eb.Banana(),
     "Funnel": eb.Funnel(3),
-    "StudentT": eb.StudentT([0.0, 1.0], EYE, 3.0),
-    "QuarticChain": eb.QuarticChain(4),
-    "HybridRosenbrock": eb.HybridRosenbrock(),
     "LogisticPosterior": eb.LogisticPosterior(FEATURES, np.array([1.0, 0.0, 0.0])),
-    "a sum": written + eb.Gaussian([0.3, -1.0], EYE),
-    "a multiple": 1.7 * written,
     "a multiple of a sum": 0.6 * (eb.Ring() + written),
 }
 

@@ -21,7 +21,7 @@ QUIET = settings(max_examples=300, database=None, phases=[Phase.generate, Phase.
 
 class TestEnergies:
     @given(st.data(), energies())
-    @settings(max_examples=60)
+    @settings(max_examples=20)
     def test_laws_can_be_computed(self, data, E):
         assert 1 <= E.dim <= 3
         theta = data.draw(parameters(E))
