@@ -73,7 +73,7 @@ inlined_checking_indices: Callable[[Callable[..., Any]], Any] = functools.partia
 def function_at(kind: Any) -> Any:
     """The compiled function: an address that `Compiled.address` gave, as a number -> the function there, of this type.
 
-    What a vector of settings can name need not be an argument, and code that calls it is compiled once for all.
+    To hand over the function itself takes a tenth of a millisecond, and a vector of settings could not hold it.
     """
 
     @intrinsic  # type: ignore[untyped-decorator]
@@ -87,6 +87,9 @@ def function_at(kind: Any) -> Any:
         return kind(address), generate
 
     return function
+
+
+energy_at, grad_at, grad_theta_at, hvp_at = (function_at(face) for face in (ENERGY, GRAD, GRAD_THETA, HVP))
 
 
 def processor_has(feature: str) -> bool:

@@ -20,9 +20,9 @@ from benchmarks.rows.samplers import N_CHAINS
 from benchmarks.targets import Target
 from benchmarks.timing import Bar, Contestant, Measure, Report, Result, compare
 from fastebm import tiles
-from fastebm._compile import FLAGS, STREAM_TILES, TILE, TILES, VECTOR
+from fastebm._compile import FLAGS, STREAM_TILES, TILE, TILES, VECTOR, energy_at, grad_at
 from fastebm.kernels.kernel import advance_at
-from fastebm.sampling.chains import Chains, _energy_at, _grad_at, _no_grad
+from fastebm.sampling.chains import Chains, _no_grad
 from fastebm.sampling.plans import planned
 from fastebm.sampling.session import Session
 
@@ -173,7 +173,7 @@ def _repeatedly() -> Any:
     def repeatedly(  # type: ignore[no-untyped-def]
         advance, energy, grad, packed, settings, streams, x, e, g, memory, scratch, n, n_accepted, n_faults, fault_x
     ):
-        transitions, energy_there, grad_there = advance_at(advance), _energy_at(energy), _grad_at(grad)
+        transitions, energy_there, grad_there = advance_at(advance), energy_at(energy), grad_at(grad)
         for t in range(len(x)):
             transitions(
                 energy_there, grad_there, packed, settings, streams[t], x[t], e[t], g[t], memory[t], scratch, n,

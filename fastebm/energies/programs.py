@@ -15,20 +15,20 @@ from numba import types
 from fastebm import tiles
 from fastebm._checks import FloatArray
 from fastebm._compile import (
-    ENERGY,
     ENERGY_SIGNATURE,
-    GRAD,
     GRAD_SIGNATURE,
-    GRAD_THETA,
     GRAD_THETA_SIGNATURE,
-    HVP,
     HVP_SIGNATURE,
     TILE,
     TILES,
     VECTOR,
     Compiled,
     compiled,
+    energy_at,
     explained_index_errors,
+    grad_at,
+    grad_theta_at,
+    hvp_at,
     inlined,
 )
 from fastebm.tiles import LANES
@@ -113,25 +113,25 @@ def _fill(x, X, start, n):  # type: ignore[no-untyped-def]
             x[i, l] = X[row, i]
 
 
-@compiled(types.void(ENERGY, VECTOR, TILE, VECTOR, types.intp, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, VECTOR, types.intp, types.intp, types.intp))
 def _energies(energy, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = E(X[first:last]) for points X (n, dim), a tile of `width` at a time."""
-    dim = X.shape[1]
+    dim, energy_there = X.shape[1], energy_at(energy)
     scratch, values = np.empty(dim * width), np.empty(width)
     for start in range(first, last, width):
         n = min(width, last - start)
         n_columns = -(-n // LANES) * LANES
         x = scratch[: dim * n_columns].reshape((dim, n_columns))
         _fill(x, X, start, n)
-        energy(x, packed, values[:n_columns])
+        energy_there(x, packed, values[:n_columns])
         for l in range(n):
             out[start + l] = values[l]
 
 
-@compiled(types.void(GRAD, VECTOR, TILE, VECTOR, TILE, types.intp, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, VECTOR, TILE, types.intp, types.intp, types.intp))
 def _energies_and_grads(grad, packed, X, energies, slopes, first, last, width):  # type: ignore[no-untyped-def]
     """energies[first:last] and slopes[first:last] = E and dE/dx at X[first:last]."""
-    dim = X.shape[1]
+    dim, grad_there = X.shape[1], grad_at(grad)
     scratch, values = np.empty(2 * dim * width), np.empty(width)
     for start in range(first, last, width):
         n = min(width, last - start)
@@ -139,17 +139,17 @@ def _energies_and_grads(grad, packed, X, energies, slopes, first, last, width): 
         x = scratch[: dim * n_columns].reshape((dim, n_columns))
         g = scratch[dim * width : dim * (width + n_columns)].reshape((dim, n_columns))
         _fill(x, X, start, n)
-        grad(x, packed, values[:n_columns], g)
+        grad_there(x, packed, values[:n_columns], g)
         for l in range(n):
             energies[start + l] = values[l]
             for i in range(dim):
                 slopes[start + l, i] = g[i, l]
 
 
-@compiled(types.void(HVP, VECTOR, TILE, TILE, TILE, types.intp, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, TILE, TILE, types.intp, types.intp, types.intp))
 def _hvps(hvp, packed, X, V, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = d2E/dx2 V at X[first:last], all (n, dim)."""
-    dim = X.shape[1]
+    dim, hvp_there = X.shape[1], hvp_at(hvp)
     scratch = np.empty((4, dim * width))
     for start in range(first, last, width):
         n = min(width, last - start)
@@ -157,16 +157,16 @@ def _hvps(hvp, packed, X, V, out, first, last, width):  # type: ignore[no-untype
         x, v, g, h = [scratch[k, : dim * n_columns].reshape((dim, n_columns)) for k in range(4)]
         _fill(x, X, start, n)
         _fill(v, V, start, n)
-        hvp(x, v, packed, g, h)
+        hvp_there(x, v, packed, g, h)
         for l in range(n):
             for i in range(dim):
                 out[start + l, i] = h[i, l]
 
 
-@compiled(types.void(HVP, VECTOR, TILE, TILES, types.intp, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, TILES, types.intp, types.intp, types.intp))
 def _hessians(hvp, packed, X, out, first, last, width):  # type: ignore[no-untyped-def]
     """out[first:last] = d2E/dx2 at X[first:last], (n, dim, dim); or of its diagonal, (n, dim, 1)."""
-    dim = X.shape[1]
+    dim, hvp_there = X.shape[1], hvp_at(hvp)
     scratch = np.empty((4, dim * width))
     for start in range(first, last, width):
         n = min(width, last - start)
@@ -176,7 +176,7 @@ def _hessians(hvp, packed, X, out, first, last, width):  # type: ignore[no-untyp
         v[:, :] = 0.0
         for i in range(dim):
             v[i, :] = 1.0
-            hvp(x, v, packed, g, h)
+            hvp_there(x, v, packed, g, h)
             v[i, :] = 0.0
             for l in range(n):
                 if out.shape[2] == 1:
@@ -186,10 +186,10 @@ def _hessians(hvp, packed, X, out, first, last, width):  # type: ignore[no-untyp
                         out[start + l, i, j] = h[j, l]
 
 
-@compiled(types.void(GRAD_THETA, VECTOR, TILE, VECTOR, TILE, types.intp[::1], types.intp, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, VECTOR, TILE, types.intp[::1], types.intp, types.intp, types.intp))
 def _add_grad_thetas(grad_theta, packed, X, weights, sums, bounds, first, last, width):  # type: ignore[no-untyped-def]
     """sums[k] += sum of weights[n] dE/dtheta at X[n] over n from bounds[k] to bounds[k + 1], for first <= k < last."""
-    dim = X.shape[1]
+    dim, grad_theta_there = X.shape[1], grad_theta_at(grad_theta)
     scratch, weighted = np.empty(dim * width), np.empty(width)
     for k in range(first, last):
         for start in range(bounds[k], bounds[k + 1], width):
@@ -199,26 +199,27 @@ def _add_grad_thetas(grad_theta, packed, X, weights, sums, bounds, first, last, 
             _fill(x, X, start, n)
             for l in range(n_columns):
                 weighted[l] = weights[start + l] if l < n else 0.0
-            grad_theta(x, packed, weighted[:n_columns], sums[k])
+            grad_theta_there(x, packed, weighted[:n_columns], sums[k])
 
 
-@compiled(types.void(GRAD_THETA, VECTOR, TILE, TILE, types.intp, types.intp))
+@compiled(types.void(types.float64, VECTOR, TILE, TILE, types.intp, types.intp))
 def _grad_thetas(grad_theta, packed, X, out, first, last):  # type: ignore[no-untyped-def]
     """out[first:last] = dE/dtheta at X[first:last], (n, n_params); a tile for each point."""
+    grad_theta_there = grad_theta_at(grad_theta)
     one = np.zeros(LANES)
     one[0] = 1.0
     x = np.empty((X.shape[1], LANES))
     for row in range(first, last):
         _fill(x, X, row, 1)
         out[row, :] = 0.0
-        grad_theta(x, packed, one, out[row])
+        grad_theta_there(x, packed, one, out[row])
 
 
 def energies(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """E at points X (n, dim), as (n,)."""
     out = np.empty(len(X))
     width = tiles.widest(program.dim)
-    energy = program.energy.pointer
+    energy = program.energy.address
     with explained_index_errors(program.energy):
         _spread(lambda first, last: _energies(energy, packed, X, out, first, last, width), len(X), program, len(X))
     return out
@@ -228,7 +229,7 @@ def energies_and_grads(program: Program, packed: FloatArray, X: FloatArray) -> t
     """E as (n,) and dE/dx as (n, dim) at points X (n, dim)."""
     energies, slopes = np.empty(len(X)), np.empty_like(X)
     width = tiles.widest(program.dim)
-    grad = program.grad.pointer
+    grad = program.grad.address
     with explained_index_errors(program.grad):
         _spread(
             lambda first, last: _energies_and_grads(grad, packed, X, energies, slopes, first, last, width),
@@ -241,7 +242,7 @@ def hvps(program: Program, packed: FloatArray, X: FloatArray, V: FloatArray) -> 
     """d2E/dx2 V at points X, both (n, dim), as (n, dim)."""
     out = np.empty_like(X)
     width = tiles.widest(program.dim)
-    hvp = program.hvp.pointer
+    hvp = program.hvp.address
     with explained_index_errors(program.hvp):
         _spread(lambda first, last: _hvps(hvp, packed, X, V, out, first, last, width), len(X), program, len(X))
     return out
@@ -260,7 +261,7 @@ def laplacians(program: Program, packed: FloatArray, X: FloatArray) -> FloatArra
 def _second(program: Program, packed: FloatArray, X: FloatArray, n_columns: int) -> FloatArray:
     out = np.empty((*X.shape, n_columns))
     width = tiles.widest(program.dim)
-    hvp = program.hvp.pointer
+    hvp = program.hvp.address
     n = len(X) * program.dim
     with explained_index_errors(program.hvp):
         _spread(lambda first, last: _hessians(hvp, packed, X, out, first, last, width), len(X), program, n)
@@ -270,7 +271,7 @@ def _second(program: Program, packed: FloatArray, X: FloatArray, n_columns: int)
 def grad_thetas(program: Program, packed: FloatArray, X: FloatArray) -> FloatArray:
     """dE/dtheta at points X (n, dim), as (n, n_params)."""
     out = np.empty((len(X), program.n_params))
-    grad_theta = program.grad_theta.pointer
+    grad_theta = program.grad_theta.address
     with explained_index_errors(program.grad_theta):
         _spread(lambda first, last: _grad_thetas(grad_theta, packed, X, out, first, last), len(X), program, len(X))
     return out
@@ -282,7 +283,7 @@ def sum_grad_theta(program: Program, packed: FloatArray, X: FloatArray, weights:
     groups = tiles.sum_groups(-(-len(X) // width))
     bounds = np.array([width * tile for tile, _ in groups] + [len(X)])  # only the last tile may be cut short
     sums = np.zeros((len(groups), program.n_params))
-    grad_theta = program.grad_theta.pointer
+    grad_theta = program.grad_theta.address
     with explained_index_errors(program.grad_theta):
         _spread(
             lambda first, last: _add_grad_thetas(grad_theta, packed, X, weights, sums, bounds, first, last, width),

@@ -10,16 +10,15 @@ from numba import types
 from fastebm import streams, tiles
 from fastebm._checks import FloatArray
 from fastebm._compile import (
-    ENERGY,
-    GRAD,
     GRAD_SIGNATURE,
     STREAM_TILES,
     TILE,
     TILES,
     VECTOR,
     compiled,
+    energy_at,
     explained_index_errors,
-    function_at,
+    grad_at,
 )
 from fastebm.energies import Energy, programs
 from fastebm.kernels import Kernel
@@ -30,7 +29,6 @@ from fastebm.sampling.moments import MomentSums, record
 _BLOCK_SECONDS = 0.1
 _COUNTS = types.Array(types.int64, 2, "C")
 _COLUMNS = types.Array(types.int64, 1, "C")
-_energy_at, _grad_at = function_at(ENERGY), function_at(GRAD)
 
 State = dict[str, Any]
 
@@ -238,7 +236,7 @@ def advance_tiles(  # type: ignore[no-untyped-def]
 
     Compiled functions come as their addresses: to hand over the functions themselves takes half a millisecond.
     """
-    transitions, energy_there, grad_there = advance_at(advance), _energy_at(energy), _grad_at(grad)
+    transitions, energy_there, grad_there = advance_at(advance), energy_at(energy), grad_at(grad)
     width = x.shape[2]
     room = np.empty(n_scratch * width + 7)
     skip = -(room.ctypes.data // 8) % 8  # to the next cache line

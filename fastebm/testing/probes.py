@@ -3,12 +3,23 @@
 from collections.abc import Callable
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from fastebm import tiles
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY_SIGNATURE, GRAD_SIGNATURE, compiled
+from fastebm._compile import (
+    ENERGY_SIGNATURE,
+    GRAD_SIGNATURE,
+    STREAM_TILE,
+    TILE,
+    VECTOR,
+    compiled,
+    energy_at,
+    grad_at,
+)
 from fastebm.kernels import Kernel
+from fastebm.kernels.kernel import COUNTS, advance_at
 from fastebm.testing.twins.streams import Stream
 from fastebm.tiles import LANES
 
@@ -40,6 +51,22 @@ def prescribed_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
         e[l] = packed[l]
         for i in range(g.shape[0]):
             g[i, l] = packed[(1 + i) * width + l]
+
+
+@compiled(
+    types.void(
+        types.float64, types.float64, types.float64, VECTOR, VECTOR, STREAM_TILE, TILE, VECTOR, TILE, TILE, TILE,
+        COUNTS, COUNTS, TILE,
+    )
+)
+def _transition(  # type: ignore[no-untyped-def]
+    advance, energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_accepted, n_faults, fault_x
+):
+    """One transition of a tile, by the addresses of the functions."""
+    advance_at(advance)(
+        energy_at(energy), grad_at(grad), packed, settings, streams, x, e, g, memory, scratch, 1, n_accepted, n_faults,
+        fault_x,
+    )
 
 
 class Probe:
@@ -80,11 +107,10 @@ class Probe:
         x, e, g = (tiles.aligned(one) for one in (self.x.T, self.e_x, self.slope_x.T))
         n_accepted, n_faults = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
         memory = tiles.aligned(np.zeros((self.kernel.n_memory(dim), LANES)))
-        self.kernel.advance(
-            energy.pointer, prescribed_grad.pointer, np.concatenate([e_y.ravel(), behind]),
+        _transition(
+            self.kernel.advance.address, energy.address, prescribed_grad.address, np.concatenate([e_y.ravel(), behind]),
             self.settings, tiles.aligned(self.states), x, e, g, memory,
-            tiles.aligned(np.zeros((self.kernel.n_scratch(dim), LANES))), 1, n_accepted, n_faults,
-            tiles.aligned(np.zeros((dim, LANES))),
+            tiles.zeros((self.kernel.n_scratch(dim), LANES)), n_accepted, n_faults, tiles.zeros((dim, LANES)),
         )
         self.y, self.memory = x.T.copy(), (e, g.T.copy())
         return np.asarray(n_accepted == 1)
