@@ -14,14 +14,14 @@ from numba.core.registry import CPUDispatcher
 
 
 class Inlined(CPUDispatcher):  # type: ignore[misc]
-    """A function that compiled code takes in; `flags` are those of numba.njit."""
+    """A function that compiled code takes in, and Python calls as it was written; `flags` are those of numba.njit."""
 
     def __init__(self, function: Callable[..., Any], **flags: Any) -> None:
         options = {"nopython": True, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         super().__init__(function, targetoptions=options | flags, pipeline_class=_Inlining)
 
-    def __call__(self, *arguments: Any) -> Any:
-        raise TypeError(f"{self.__name__} has no machine code of its own; call it in a function that is compiled.")
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.py_func(*arguments, **named)
 
 
 class _Inlining(Compiler):  # type: ignore[misc]

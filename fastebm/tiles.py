@@ -130,10 +130,12 @@ def run(call: Callable[[int, int], object], parts: list[tuple[int, int]], n_thre
 
     n_helpers = min(n_threads, len(parts)) - 1
     helpers = [_pool(os.getpid(), n_threads).submit(work) for _ in range(n_helpers)]
-    work()
-    for helper in helpers:
-        if not helper.cancel():  # one that has not begun finds nothing left
-            helper.result()
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            if not helper.cancel():  # one that has not begun finds nothing left
+                helper.result()
     if faults:
         raise faults[0]
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 
 from benchmarks import reference
 from benchmarks.timing import Bar, Contestant, Cost, Measure, Report, compare, rate
 from fastebm import streams
-from fastebm._compile import inlined
+from fastebm._compile import FLAGS
 
 # one block of 64 streams and 64 numbers of each, 32 kB: it stays in the first-level cache, as a tile of a kernel does
 _N_ROWS = 64
@@ -31,7 +32,7 @@ def measure(n_rounds: int) -> Report:
     return Report(results, [compiling, *c.costs], c.notes)
 
 
-@inlined
+@numba.njit(**FLAGS)  # type: ignore[untyped-decorator]
 def _fill_repeatedly(states: Any, out: Any, n_repeats: int) -> None:
     """As a kernel does: calls of fill_normals inside compiled code."""
     for _ in range(n_repeats):
