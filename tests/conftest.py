@@ -9,6 +9,7 @@ an edit anywhere compiles anew, nothing stale can come back, and a second run of
 import gc
 import logging
 import os
+import signal
 
 import mpmath
 import pytest
@@ -23,6 +24,12 @@ settings.register_profile(
 )
 settings.load_profile("fastebm")
 mpmath.mp.dps = 50
+
+
+def pytest_configure():
+    """Programs that a shell starts in the background ignore Ctrl-C, of which some tests make sure."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():

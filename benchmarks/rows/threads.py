@@ -1,28 +1,36 @@
 """threads: the work of rwmh-gauss10 on two threads against one, and the same in C, which shows what two give here."""
 
-from functools import partial
+from collections.abc import Callable
 
 from benchmarks import reference, targets
 from benchmarks.rows.samplers import MILLIONS, N_CHAINS, QUANTITY, c_rate, transitions
-from benchmarks.timing import Bar, Contestant, Report, Result, compare, rate
+from benchmarks.timing import Bar, Measure, Report, Result, rate, turns
 
 _NOTE = (
-    "threads: C's threads have nothing in common. Processors of a virtual machine may be slower while both are busy: "
-    "what C does not gain then, nobody can."
+    "threads: one thread is measured right before two, of fastebm and of C, whose threads have nothing in common. "
+    "Processors of a virtual machine may be slower while both are busy: what C does not gain then, nobody can."
 )
+_C = "polynomial"
 
 
 def measure(n_rounds: int) -> Report:
     """Transitions of all chains per second on two threads, and the ratio to one thread."""
     target = targets.gaussian(10)
-    one, two = (rate(transitions(target, n_threads=n), MILLIONS) for n in (1, 2))
-    against, notes = [Contestant("fastebm, one thread", one, bar=Bar(1.8, at_least=True))], [_NOTE]
-    for name, n in (("one thread", 1), ("two threads", 2)):
-        measure_of = partial(c_rate, target, n_chains=N_CHAINS, millions=MILLIONS, n_threads=n)
-        c = reference.field(measure_of, variants=("polynomial",))
-        against += [Contestant(f"{each.name}, {name}", each.measure, each.absent) for each in c.contestants]
-        notes += c.notes
-    results = compare("threads", f"{QUANTITY}, two threads", two, against, n_rounds)
-    of_one, of_two = (result.theirs for result in results[1:])
-    gains = tuple(b / a for a, b in zip(of_one, of_two, strict=True))
-    return Report([*results, Result("threads", "C, two threads over one", gains, absent="absent")], notes=notes)
+    names, notes = ["fastebm"], [_NOTE]
+    pairs = [_pair(*(rate(transitions(target, n_threads=n), MILLIONS) for n in (1, 2)))]
+    try:
+        library = reference.load()
+        pairs.append(_pair(*(c_rate(target, library, _C, N_CHAINS, MILLIONS, n) for n in (1, 2))))
+        names.append(f"C, {_C}")
+    except reference.NoReferenceError as fault:
+        notes.append(str(fault))
+    results = []
+    for name, figures in zip(names, turns(pairs, n_rounds), strict=True):
+        of_one, of_two = zip(*figures, strict=True)
+        bar = Bar(1.8, at_least=True) if name == "fastebm" else None
+        results.append(Result("threads", f"{QUANTITY}, {name}, two threads", of_two, "one thread", of_one, bar=bar))
+    return Report(results, notes=notes)
+
+
+def _pair(one: Measure, two: Measure) -> Callable[[], tuple[float, float]]:
+    return lambda: (one(), two())
