@@ -109,8 +109,13 @@ def threads(n_threads: int | None) -> int:
 
 
 def shares(n: int, n_threads: int) -> list[tuple[int, int]]:
-    """0 to n cut into ranges for `run`: several a thread, since processors are not equally fast at every moment."""
-    return ranges(n, 1 if n_threads == 1 else _SHARES * n_threads)
+    """0 to n cut into ranges for `run`: several a thread, since processors are not equally fast at every moment.
+
+    Their order keeps threads far apart: a processor that fetches ahead of a tile would take the next one from another.
+    """
+    cut = ranges(n, 1 if n_threads == 1 else _SHARES * n_threads)
+    stride = -(-len(cut) // n_threads)
+    return [part for first in range(stride) for part in cut[first::stride]]
 
 
 def run(call: Callable[[int, int], object], parts: list[tuple[int, int]], n_threads: int) -> None:

@@ -73,6 +73,15 @@ class TestRanges:
         assert max(lengths) - min(lengths) <= 1
         assert len(ranges) <= n_parts
 
+    @given(st.integers(0, 500), st.integers(1, 40))
+    def test_shares_are_ranges_of_which_those_at_work_together_lie_apart(self, n, n_threads):
+        shares = tiles.shares(n, n_threads)
+        assert sorted(k for first, last in shares for k in range(first, last)) == list(range(n))
+        assert len(shares) <= max(1, 8 * n_threads)
+        if n >= 8 * n_threads > 8:
+            starts = sorted(first for first, _ in shares[:n_threads])
+            assert np.diff(starts).min() >= 7 * (n // (8 * n_threads)), "neighbours slow each other down"
+
     @given(st.integers(1, 500))
     def test_groups_of_sums_depend_on_the_number_of_tiles_alone(self, n_tiles):
         groups = tiles.sum_groups(n_tiles)
