@@ -152,7 +152,7 @@ def bare_kernel(target: Target, chains: Chains) -> Callable[[int], float]:
     """A function that makes n transitions of every chain in one call for each tile, and returns the CPU seconds."""
     settings = chains.kernel.settings(target.step_size, np.ones(chains.dim))
     advance, energy = chains.kernel.advance.address, target.energy.program.energy.address
-    scratch = tiles.aligned(np.zeros((chains.kernel.n_scratch(chains.dim), chains.width)))
+    scratch = tiles.zeros((chains.kernel.n_scratch(chains.dim), chains.width))
     repeatedly = _repeatedly()
 
     def run(n: int) -> float:

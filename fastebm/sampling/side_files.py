@@ -11,7 +11,7 @@ from numba import types
 
 from fastebm import files
 from fastebm._checks import FloatArray
-from fastebm._compile import compiled
+from fastebm._compile import compiled, inlined
 from fastebm.files import FileFormatError, FileWriteError
 
 try:
@@ -163,18 +163,18 @@ def _mixed(words, before):  # type: ignore[no-untyped-def]
     a, b, c, d = before ^ np.uint64(len(words)), before, before, before
     n_whole = len(words) // 4 * 4
     for i in range(0, n_whole, 4):
-        a = (a ^ words[i]) * _ODD
-        b = (b ^ words[i + 1]) * _ODD
-        c = (c ^ words[i + 2]) * _ODD
-        d = (d ^ words[i + 3]) * _ODD
-        a, b, c, d = a ^ (a >> _HALF), b ^ (b >> _HALF), c ^ (c >> _HALF), d ^ (d >> _HALF)
+        a, b, c, d = _step(a, words[i]), _step(b, words[i + 1]), _step(c, words[i + 2]), _step(d, words[i + 3])
     for i in range(n_whole, len(words)):
-        a = (a ^ words[i]) * _ODD
-        a = a ^ (a >> _HALF)
+        a = _step(a, words[i])
     for other in (b, c, d):
-        a = (a ^ other) * _ODD
-        a = a ^ (a >> _HALF)
+        a = _step(a, other)
     return a
+
+
+@inlined
+def _step(state, word):  # type: ignore[no-untyped-def]
+    state = (state ^ word) * _ODD
+    return state ^ (state >> _HALF)
 
 
 # A forked process that outlives a killed run must not hold its claim.

@@ -106,7 +106,7 @@ class Probe:
         behind = self.slope_y.T.ravel() if e_y.ndim == 1 else [0.0]
         x, e, g = (tiles.aligned(one) for one in (self.x.T, self.e_x, self.slope_x.T))
         n_accepted, n_faults = np.zeros(LANES, dtype=np.int64), np.zeros(LANES, dtype=np.int64)
-        memory = tiles.aligned(np.zeros((self.kernel.n_memory(dim), LANES)))
+        memory = tiles.zeros((self.kernel.n_memory(dim), LANES))
         _transition(
             self.kernel.advance.address, energy.address, prescribed_grad.address, np.concatenate([e_y.ravel(), behind]),
             self.settings, tiles.aligned(self.states), x, e, g, memory,
