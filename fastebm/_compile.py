@@ -65,7 +65,11 @@ GRAD = types.FunctionType(GRAD_SIGNATURE)
 GRAD_THETA = types.FunctionType(GRAD_THETA_SIGNATURE)
 HVP = types.FunctionType(HVP_SIGNATURE)
 
+# of functions that only look at arrays of their callers: Numba counts no references to them, an atomic step each
+BORROWING: dict[str, Any] = {**FLAGS, "_nrt": False}
+
 inlined: Callable[[Callable[..., Any]], Any] = functools.partial(Inlined, **FLAGS)
+inlined_borrowing: Callable[[Callable[..., Any]], Any] = functools.partial(Inlined, **BORROWING)
 # of what users write: an index beyond an array's end raises, at no cost where the compiler sees that there is none
 inlined_checking_indices: Callable[[Callable[..., Any]], Any] = functools.partial(Inlined, boundscheck=True, **FLAGS)
 
@@ -146,6 +150,7 @@ class Compiled:
     derived_from : the function that this one is derived from, whose source is the user's to mend; here every fault
         leads to the next way, not only that many chains at a time are refused.
     text : gives the Python source that it is compiled from.
+    borrows : whether it makes no arrays and only looks at those of its caller.
     """
 
     def __init__(
@@ -160,6 +165,7 @@ class Compiled:
         is_right: Callable[[Callable[..., Any]], bool] = lambda _: True,
         derived_from: "Compiled | None" = None,
         text: Callable[[], str] | None = None,
+        borrows: bool = False,
     ) -> None:
         self.make = make
         self.signature = signature
@@ -171,6 +177,7 @@ class Compiled:
         self.is_right = is_right
         self.derived_from = derived_from
         self.text = text or (lambda: textwrap.dedent(inspect.getsource(make())))
+        self.borrows = borrows
 
     @functools.cached_property
     def pointer(self) -> Any:
@@ -262,7 +269,7 @@ class Compiled:
         return _DiskCache(self.name, f"{self.key} {self.signature}{kind}")
 
     def _built(self, make: Callable[[], Callable[..., Any]], kind: str = "") -> Any:
-        dispatcher = numba.njit(**FLAGS)(make())
+        dispatcher = numba.njit(**(BORROWING if self.borrows else FLAGS))(make())
         if self.key is None:
             logger.info("compiling %s", self.name)
         else:
@@ -276,12 +283,12 @@ class Compiled:
         return self.pointer(*arguments)
 
 
-def compiled(signature: Any) -> Callable[[Callable[..., Any]], Compiled]:
-    """Mark a module-level function as an entry point with this signature."""
+def compiled(signature: Any, *, borrows: bool = False) -> Callable[[Callable[..., Any]], Compiled]:
+    """Mark a module-level function as an entry point with this signature; `borrows` as for `Compiled`."""
 
     def mark(function: Callable[..., Any]) -> Compiled:
         name = f"{function.__module__}.{function.__qualname__}"
-        return Compiled(lambda: function, signature, name, name)
+        return Compiled(lambda: function, signature, name, name, borrows=borrows)
 
     return mark
 

@@ -21,7 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from fastebm._compile import STREAM_TILES, TILES, compiled, inlined
+from fastebm._compile import STREAM_TILES, TILES, compiled, inlined_borrowing
 from fastebm.lanes import maths
 from fastebm.lanes.lane import LANE, MASK, WORDS, loaded, place, store, store_row, stored
 from fastebm.lanes.vectors import ONE_BITS, Real, Word
@@ -170,7 +170,7 @@ def _pointers(context: Any, builder: Any, kind: Any, streams: Any, l: Any) -> li
 # ---- tiles ----
 
 
-@inlined
+@inlined_borrowing
 def fill_uniforms(streams, out):  # type: ignore[no-untyped-def]
     """Uniform numbers in (0, 1), one a stream, into out (width,); advances the streams."""
     for l in range(0, out.shape[0], LANES):
@@ -179,7 +179,7 @@ def fill_uniforms(streams, out):  # type: ignore[no-untyped-def]
         store_streams(streams, l, state)
 
 
-@inlined
+@inlined_borrowing
 def fill_exponentials(streams, out):  # type: ignore[no-untyped-def]
     """Standard exponential numbers, one a stream, into out (width,); advances the streams."""
     for l in range(0, out.shape[0], LANES):
@@ -188,7 +188,7 @@ def fill_exponentials(streams, out):  # type: ignore[no-untyped-def]
         store_streams(streams, l, state)
 
 
-@inlined
+@inlined_borrowing
 def fill_normals(streams, out):  # type: ignore[no-untyped-def]
     """Standard normal numbers into out (dim, width), by Box and Muller in pairs of rows; advances the streams.
 
@@ -198,7 +198,7 @@ def fill_normals(streams, out):  # type: ignore[no-untyped-def]
         store_streams(streams, l, store_normals(load_streams(streams, l), out, l))
 
 
-@inlined
+@inlined_borrowing
 def store_normals(state, out, l):  # type: ignore[no-untyped-def]
     """Standard normal numbers into columns l to l + LANES of out (dim, width); the streams after it."""
     dim = out.shape[0]

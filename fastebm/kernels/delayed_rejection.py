@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, checked_metric, move, note
 from fastebm.kernels.random_walk import propose
 from fastebm.lanes.lane import as_lane, is_any, load, load_row, store, store_row
@@ -88,7 +88,7 @@ class DelayedRejection(Kernel):
         return f"DelayedRejection(step_size={self.step_size}{shrink}{metric})"
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
@@ -139,13 +139,13 @@ def advance(  # type: ignore[no-untyped-def]
 # ---- compiled parts ----
 
 
-@inlined
+@inlined_borrowing
 def rejection(rise):  # type: ignore[no-untyped-def]
     """1 - exp(-rise), the probability of rejecting what is higher by that, without cancellation; else 1."""
     return np.where(rise > 0.0, -np.expm1(-rise), 1.0)
 
 
-@inlined
+@inlined_borrowing
 def hastings(root, x, y_1, y_2, rows, l):  # type: ignore[no-untyped-def]
     """log q(y1 | y2) - log q(y1 | x), from the steps as they were rounded; overwrites y_1 and `rows` (dim, width).
 

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from fastebm._checks import FloatArray
-from fastebm._compile import inlined
+from fastebm._compile import inlined_borrowing
 from fastebm.energies import Energy
 from fastebm.kernels.kernel import Kernel
 from fastebm.lanes.lane import as_lane, load, store
@@ -54,7 +54,7 @@ class DiscreteKernel(Kernel):
 # ---- compiled parts, for columns l to l + LANES ----
 
 
-@inlined
+@inlined_borrowing
 def index_of(x, i, l, values):  # type: ignore[no-untyped-def]
     """The place of x[i] among the values, as a lane of numbers."""
     place = as_lane(0.0)
@@ -64,7 +64,7 @@ def index_of(x, i, l, values):  # type: ignore[no-untyped-def]
     return place
 
 
-@inlined
+@inlined_borrowing
 def value_at(place, values):  # type: ignore[no-untyped-def]
     """The values at a lane of places."""
     found = as_lane(values[0])
@@ -73,7 +73,7 @@ def value_at(place, values):  # type: ignore[no-untyped-def]
     return found
 
 
-@inlined
+@inlined_borrowing
 def exchanged(x, site, value, y, l):  # type: ignore[no-untyped-def]
     """y = x, but for `value` at the coordinate `site`, which are lanes."""
     for i in range(x.shape[0]):

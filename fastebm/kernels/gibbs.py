@@ -158,7 +158,7 @@ def advance(  # type: ignore[no-untyped-def]
             count(n_accepted, l, as_lane(0.0) == 0.0)
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance_colours(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.kernels.discrete import DiscreteKernel, exchanged
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, move, note
 from fastebm.lanes.lane import as_lane, load, load_row, store_row
@@ -34,7 +34,7 @@ class GibbsWithGradients(DiscreteKernel):
         return 2 * dim + 4
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
@@ -74,7 +74,7 @@ def advance(  # type: ignore[no-untyped-def]
 # ---- compiled parts ----
 
 
-@inlined
+@inlined_borrowing
 def weights(x, g, values, l):  # type: ignore[no-untyped-def]
     """The largest score (x_i - v) g_i / 2 of all changes, and the sum of exp(score - largest)."""
     most = as_lane(-np.inf)
@@ -91,7 +91,7 @@ def weights(x, g, values, l):  # type: ignore[no-untyped-def]
     return most, total
 
 
-@inlined
+@inlined_borrowing
 def chosen(x, g, values, most, target, l):  # type: ignore[no-untyped-def]
     """Coordinate, value and score of the change at which the sum of weights reaches the target."""
     site, value, best = as_lane(0.0), load(x, 0, l), as_lane(0.0)

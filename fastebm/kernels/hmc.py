@@ -5,9 +5,9 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, checked_metric, correlate_back, move, note
-from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
+from fastebm.lanes.lane import as_lane, is_any, load, load_row, store, store_row
 from fastebm.streams import lane_exponentials, lane_normals, load_streams, store_streams
 from fastebm.tiles import LANES
 
@@ -84,7 +84,7 @@ class HMC(Kernel):
         self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
         betas: FloatArray | None = None,
     ) -> FloatArray:
-        """FRONT numbers, a center (dim,), step_size * scale (dim,), and the same row by row where it is a matrix."""
+        """FRONT numbers, a center (dim,), step_size * scale (dim,), one over that, and, where it is a matrix, its rows."""
         if self.n_leapfrog is not None:
             n_steps, jitter = float(self.n_leapfrog), 0.5
         else:
@@ -92,8 +92,9 @@ class HMC(Kernel):
             n_steps, jitter = max(1.0, min(length / float(np.mean(step_size)), float(MOST_STEPS))), 1.0
         front = [n_steps, jitter if self.jitter is None else self.jitter, 0.0, *np.zeros(len(scale))]
         if scale.ndim == 2:
-            return np.concatenate([front, step_size * np.sqrt((scale**2).sum(axis=1)), np.ravel(step_size * scale)])
-        return np.concatenate([front, step_size * scale])
+            widths = step_size * np.sqrt((scale**2).sum(axis=1))
+            return np.concatenate([front, widths, 1.0 / widths, np.ravel(step_size * scale)])
+        return np.concatenate([front, step_size * scale, 1.0 / (step_size * scale)])
 
     def learning(self, settings: FloatArray, center: FloatArray) -> FloatArray:
         wanted = settings.copy()
@@ -120,16 +121,20 @@ class HMC(Kernel):
         return f"HMC(step_size={self.step_size}, n_leapfrog={self.n_leapfrog}{jitter}{metric}{acceptance})"
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
-    """Transitions of one tile; `settings` as HMC's method gives them. See `kernel`."""
+    """Transitions of one tile; `settings` as HMC's method gives them. See `kernel`.
+
+    Along coordinates a trajectory is kept as its last two positions, whose difference is the velocity in between: that
+    needs two thirds of the stores that positions and velocities do.
+    """
     dim, width = x.shape
     y, g_y, v, row = scratch[:dim], scratch[dim : 2 * dim], scratch[2 * dim : 3 * dim], scratch[3 * dim : 4 * dim]
     e_y, totals, exponentials = scratch[4 * dim], scratch[4 * dim + 1], scratch[4 * dim + 2]
     center, steps = settings[FRONT : FRONT + dim], settings[FRONT + dim : FRONT + 2 * dim]
-    root = settings[FRONT + 2 * dim :]
+    rates, root = settings[FRONT + 2 * dim : FRONT + 3 * dim], settings[FRONT + 3 * dim :]
     is_dense, is_learning = root.shape[0] > 0, settings[2] > 0.0
     first_kick = 0.5  # of a whole one
     for _ in range(n_transitions):
@@ -153,29 +158,38 @@ def advance(  # type: ignore[no-untyped-def]
             store(memory, 0, l, load(memory, 0, l) + 1.0)
         if is_dense:
             leap_along(root, first_kick, x, v, g, y, row)
-        for _ in range(n_steps - 1):
+        before = x
+        for n in range(n_steps - 1):
             grad(y, packed, e_y, g_y)
             if is_dense:
                 leap_along(root, 1.0, y, v, g_y, y, row)
             else:
-                leap(steps, v, g_y, y)
+                after = v if n == 0 else before  # x has to stay
+                leap(steps, before, y, g_y, after)
+                before, y = y, after
         grad(y, packed, e_y, g_y)
         if is_dense:
             kick_along(root, 0.5, v, g_y, row)
+        elif n_steps > 1:
+            v = before  # whose rows are free, once it is read
         for l in range(0, width, LANES):
-            squares, nothing = as_lane(0.0), as_lane(0.0)
+            squares = as_lane(0.0)
             for i in range(dim):
-                speed = load(v, i, l)
-                if not is_dense:
-                    speed = speed - (0.5 * steps[i]) * load(g_y, i, l)
+                if is_dense:
+                    speed = load(v, i, l)
+                else:
+                    speed = rates[i] * (load(y, i, l) - load(before, i, l)) - (0.5 * steps[i]) * load(g_y, i, l)
                     if is_learning:
                         store(v, i, l, speed)
                 squares += speed * speed
-                nothing += 0.0 * load(y, i, l)
             there = load_row(e_y, l)
             log_ratio = load_row(totals, l) - (there + 0.5 * squares)
-            # a trajectory that has left for infinity, or whose speed has, is no fault of the energy
-            is_number = ((there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))) | ~(nothing == 0.0)
+            is_number = (there > -np.inf) & ((log_ratio == log_ratio) | (there == np.inf))
+            if is_any(~is_number):  # a trajectory that has left for infinity is no fault of the energy
+                nothing = as_lane(0.0)
+                for i in range(dim):
+                    nothing += 0.0 * load(y, i, l)
+                is_number = is_number | ~(nothing == 0.0)
             # -exponential is log u; written without min(0, .), which would turn nan into an acceptance
             accepted = (-load_row(exponentials, l) < log_ratio) & (there > -np.inf) & (there < np.inf)
             if is_learning:
@@ -188,7 +202,7 @@ def advance(  # type: ignore[no-untyped-def]
 # ---- compiled parts ----
 
 
-@inlined
+@inlined_borrowing
 def van_der_corput(n):  # type: ignore[no-untyped-def]
     """The n-th number of the sequence 1/2, 1/4, 3/4, 1/8, ... in (0, 1), n = 0, 1, ..."""
     left, share, digit = int(n) + 1, 0.0, 0.5
@@ -199,28 +213,25 @@ def van_der_corput(n):  # type: ignore[no-untyped-def]
     return share
 
 
-@inlined
+@inlined_borrowing
 def begin(normal, i, share, steps, x, g, v, y, l, is_dense):  # type: ignore[no-untyped-def]
-    """A normal velocity along coordinate i; but for dense metrics also a share of a kick, and the first drift."""
+    """The first drift along coordinate i, after a share of a kick; of dense metrics the normal velocity alone."""
     if is_dense:
         store(v, i, l, normal)
     else:
-        speed = normal - (share * steps[i]) * load(g, i, l)
-        store(v, i, l, speed)
-        store(y, i, l, load(x, i, l) + steps[i] * speed)
+        store(y, i, l, load(x, i, l) + steps[i] * (normal - (share * steps[i]) * load(g, i, l)))
 
 
-@inlined
-def leap(steps, v, g, y):  # type: ignore[no-untyped-def]
-    """v -= steps * g, then y += steps * v."""
-    for l in range(0, v.shape[1], LANES):
-        for i in range(v.shape[0]):
-            speed = load(v, i, l) - steps[i] * load(g, i, l)
-            store(v, i, l, speed)
-            store(y, i, l, load(y, i, l) + steps[i] * speed)
+@inlined_borrowing
+def leap(steps, before, y, g, after):  # type: ignore[no-untyped-def]
+    """after = 2 y - before - steps**2 g."""
+    for l in range(0, y.shape[1], LANES):
+        for i in range(y.shape[0]):
+            there = 2.0 * load(y, i, l) - load(before, i, l)
+            store(after, i, l, there - (steps[i] * steps[i]) * load(g, i, l))
 
 
-@inlined
+@inlined_borrowing
 def leap_along(root, share, x, v, g, y, row):  # type: ignore[no-untyped-def]
     """v -= share L^T g, then y = x + L v; overwrites `row` (dim, width)."""
     dim = v.shape[0]
@@ -233,7 +244,7 @@ def leap_along(root, share, x, v, g, y, row):  # type: ignore[no-untyped-def]
             store(y, i, l, load(x, i, l) + total)
 
 
-@inlined
+@inlined_borrowing
 def kick_along(root, share, v, g, row):  # type: ignore[no-untyped-def]
     """v -= share L^T g; overwrites `row` (dim, width)."""
     for l in range(0, v.shape[1], LANES):
@@ -242,7 +253,7 @@ def kick_along(root, share, v, g, row):  # type: ignore[no-untyped-def]
             store(v, i, l, load(v, i, l) - share * load(row, i, l))
 
 
-@inlined
+@inlined_borrowing
 def learn(center, steps, root, x, y, v, log_ratio, share, row, memory, l):  # type: ignore[no-untyped-def]
     """Add to memory[1] by how much ChEES grows with the path, and to memory[2] the weight of that; overwrites `row`.
 

@@ -9,7 +9,7 @@ from numba import types
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, function_at, inlined
+from fastebm._compile import ENERGY, GRAD, STREAM_TILE, TILE, VECTOR, Compiled, function_at, inlined_borrowing
 from fastebm.energies import Energy, refuse_discrete
 from fastebm.lanes.lane import count, is_any, load, load_row, store, store_row, store_where
 from fastebm.tiles import LANES
@@ -215,7 +215,7 @@ def checked_metric(metric: str | None) -> str | None:
 
 # ---- compiled parts, for columns l to l + LANES of tiles (dim, width) ----
 
-@inlined
+@inlined_borrowing
 def correlate(root, y, l):  # type: ignore[no-untyped-def]
     """y becomes L y, for the lower triangular matrix L (dim * dim,) = root, row by row."""
     dim = y.shape[0]
@@ -226,7 +226,7 @@ def correlate(root, y, l):  # type: ignore[no-untyped-def]
         store(y, i, l, total)
 
 
-@inlined
+@inlined_borrowing
 def correlate_back(root, y, out, l):  # type: ignore[no-untyped-def]
     """out = L^T y, for the lower triangular matrix L (dim * dim,) = root, row by row."""
     dim = y.shape[0]
@@ -238,14 +238,14 @@ def correlate_back(root, y, out, l):  # type: ignore[no-untyped-def]
 
 
 
-@inlined
+@inlined_borrowing
 def move(accepted, l, x, y):  # type: ignore[no-untyped-def]
     """x becomes y where `accepted`."""
     for i in range(x.shape[0]):
         store_where(x, i, l, accepted, load(y, i, l))
 
 
-@inlined
+@inlined_borrowing
 def note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, row):  # type: ignore[no-untyped-def]
     """e becomes e_y where `accepted`; counts, and the proposals y that are no numbers; overwrites `row` (width,)."""
     store_row(e, l, np.where(accepted, load_row(e_y, l), load_row(e, l)))
@@ -253,7 +253,7 @@ def note(accepted, is_number, l, e, e_y, y, n_accepted, n_faults, fault_x, row):
     note_faults(is_number, l, y, n_faults, fault_x, row)
 
 
-@inlined
+@inlined_borrowing
 def note_faults(is_number, l, y, n_faults, fault_x, row):  # type: ignore[no-untyped-def]
     """Count the columns of y that are no numbers, and keep them in fault_x; overwrites `row` (width,)."""
     if is_any(~is_number):

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import inlined
+from fastebm._compile import inlined_borrowing
 from fastebm.kernels.kernel import Kernel
 from fastebm.lanes.lane import load, store
 from fastebm.streams import lane_normals
@@ -40,7 +40,7 @@ class Langevin(Kernel):
         return f"{type(self).__name__}(step_size={self.step_size})"
 
 
-@inlined
+@inlined_borrowing
 def propose(x, g, settings, state, y, l):  # type: ignore[no-untyped-def]
     """y = x - eps g + sqrt(2 eps) normal in columns l to l + LANES of tiles (dim, width); the streams after it."""
     dim = x.shape[0]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, checked_metric, correlate, correlate_back, move, note
 from fastebm.kernels.langevin import Langevin, propose
 from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
@@ -54,7 +54,7 @@ class MALA(Langevin):
         return 0.574
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
@@ -96,7 +96,7 @@ def advance(  # type: ignore[no-untyped-def]
 # ---- along the axes of a covariance, with A = sqrt(2 eps) L ----
 
 
-@inlined
+@inlined_borrowing
 def propose_along(root, x, g, state, y, z, drift, l):  # type: ignore[no-untyped-def]
     """y = x + A (z - drift), with normal z and drift = A^T g / 2, which both stay; the streams after it."""
     dim = x.shape[0]
@@ -111,7 +111,7 @@ def propose_along(root, x, g, state, y, z, drift, l):  # type: ignore[no-untyped
     return state
 
 
-@inlined
+@inlined_borrowing
 def hastings_along(root, g_y, z, drift, l):  # type: ignore[no-untyped-def]
     """2 log q(x | y) - 2 log q(y | x) = z**2 - w**2, where w = drift + A^T g_y / 2 - z leads back from y to x."""
     dim = z.shape[0]

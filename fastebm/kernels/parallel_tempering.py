@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.energies import Energy
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, advance_at
 from fastebm.kernels.random_walk import RandomWalk
@@ -244,7 +244,7 @@ def advance(  # type: ignore[no-untyped-def]
             memory[_COUNTER, c] += 1.0
 
 
-@inlined
+@inlined_borrowing
 def exchange(beta_x, beta_y, streams, x, e_x, g_x, y, e_y, g_y, from_x, from_y, accepted, tried):  # type: ignore[no-untyped-def]
     """Rungs of beta_x < beta_y exchange points, energies and slopes where log u says so; counts."""
     dim, width = x.shape

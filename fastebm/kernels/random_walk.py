@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, checked_metric, correlate, move, note
 from fastebm.lanes.lane import as_lane, load, load_row, store, store_row
 from fastebm.streams import (
@@ -82,7 +82,7 @@ class RandomWalk(Kernel):
         return f"RandomWalk(step_size={self.step_size}{words[self.proposal]}{metric})"
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
@@ -118,7 +118,7 @@ def advance(  # type: ignore[no-untyped-def]
             move(accepted, l, x, y)
 
 
-@inlined
+@inlined_borrowing
 def propose(x, settings, state, y, l):  # type: ignore[no-untyped-def]
     """y = x + root z for any law of z, and for a root that is a diagonal or a matrix; the streams after it."""
     dim = x.shape[0]

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.energies import Energy
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, advance_at
 
@@ -242,7 +242,7 @@ def advance(  # type: ignore[no-untyped-def]
             n_accepted[c] += has_moved[c]
 
 
-@inlined
+@inlined_borrowing
 def shuffled(turn):  # type: ignore[no-untyped-def]
     """A number from 0 to below 1 for each turn = 0, 1, ..., as if by chance: SplitMix64's output."""
     z = (np.uint64(turn) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import Compiled, compiled, inlined
+from fastebm._compile import Compiled, compiled, inlined_borrowing
 from fastebm.energies import Energy, Gaussian
 from fastebm.energies.catalogue.gaussian import log_volume
 from fastebm.kernels.kernel import ADVANCE_SIGNATURE, Kernel, move, note_faults
@@ -220,7 +220,7 @@ def advance(  # type: ignore[no-untyped-def]
                 site[c], here[c], span[c] = float(i), x[i, c], settings[i]
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance_ellipse(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):
@@ -293,7 +293,7 @@ def advance_ellipse(  # type: ignore[no-untyped-def]
                 break
 
 
-@inlined
+@inlined_borrowing
 def whiten(x, mean, root, y, l):  # type: ignore[no-untyped-def]
     """y = L^T (x - mean), for the lower triangular matrix L (dim * dim,) = root, or its diagonal (dim,)."""
     dim = x.shape[0]
@@ -307,7 +307,7 @@ def whiten(x, mean, root, y, l):  # type: ignore[no-untyped-def]
             store(y, j, l, total)
 
 
-@inlined
+@inlined_borrowing
 def colour(root, y, l):  # type: ignore[no-untyped-def]
     """y becomes L^-T y, by back substitution; see `whiten`."""
     dim = y.shape[0]

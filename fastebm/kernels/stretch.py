@@ -95,7 +95,7 @@ class Stretch(Kernel):
         return f"Stretch({self.a}{groups})"
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastebm import _checks
 from fastebm._checks import FloatArray
-from fastebm._compile import inlined
+from fastebm._compile import inlined_borrowing
 from fastebm.energies import Energy
 from fastebm.energies.algebra import Tempered
 from fastebm.kernels.kernel import Kernel
@@ -87,7 +87,7 @@ def checked_betas(betas: Any) -> FloatArray:
 # ---- compiled parts ----
 
 
-@inlined
+@inlined_borrowing
 def evaluate(energy, grad, packed, x, e, g):  # type: ignore[no-untyped-def]
     """e and, where g has rows, g at x."""
     if g.shape[0] > 0:

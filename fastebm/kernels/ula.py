@@ -50,7 +50,7 @@ class ULA(Langevin):
     target_acceptance = first_step_size
 
 
-@compiled(ADVANCE_SIGNATURE)
+@compiled(ADVANCE_SIGNATURE, borrows=True)
 def advance(  # type: ignore[no-untyped-def]
     energy, grad, packed, settings, streams, x, e, g, memory, scratch, n_transitions, n_accepted, n_faults, fault_x
 ):

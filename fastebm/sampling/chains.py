@@ -171,7 +171,7 @@ class Chains:
         kept = draws if draws is not None else np.empty((self.n, 0, self.dim))
         kept_e = energies if energies is not None else np.empty((self.n, 0))
         places = np.arange(self.dim) if columns is None else np.ascontiguousarray(columns, dtype=np.int64)
-        n_scratch = self.kernel.n_scratch(self.dim)
+        room = self.kernel.n_scratch(self.dim), self.width
         settings = self.kernel.linked(settings)
         program = self.program
         advance, energy = self.kernel.advance.address, program.energy.address
@@ -192,8 +192,8 @@ class Chains:
                 try:
                     advance_tiles(
                         advance, energy, grad, self.packed, settings, self.streams, self.x, self.e, self.g,
-                        self.memory, n_scratch, start, n, thin, self.n, n_before, kept, kept_e, places, sums, bins,
-                        frame, self.n_accepted, self.n_faults, self.fault_x, first, last,
+                        self.memory, tiles.zeros(room), start, n, thin, self.n, n_before, kept, kept_e, places, sums,
+                        bins, frame, self.n_accepted, self.n_faults, self.fault_x, first, last,
                     )
                 finally:
                     free.append(bins)
@@ -223,13 +223,14 @@ def _no_grad(x, packed, e, g):  # type: ignore[no-untyped-def]
 
 @compiled(
     types.void(
-        types.float64, types.float64, types.float64, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, TILES,
-        types.intp, types.intp, types.intp, types.intp, types.intp, types.intp, TILES, TILE, _COLUMNS, TILES, _COUNTS,
+        types.float64, types.float64, types.float64, VECTOR, VECTOR, STREAM_TILES, TILES, TILE, TILES, TILES, TILE,
+        types.intp, types.intp, types.intp, types.intp, types.intp, TILES, TILE, _COLUMNS, TILES, _COUNTS,
         TILE, _COUNTS, _COUNTS, TILES, types.intp, types.intp,
-    )
+    ),
+    borrows=True,
 )
 def advance_tiles(  # type: ignore[no-untyped-def]
-    advance, energy, grad, packed, settings, streams, x, e, g, memory, n_scratch, start, n, thin, n_chains, n_before,
+    advance, energy, grad, packed, settings, streams, x, e, g, memory, scratch, start, n, thin, n_chains, n_before,
     draws, energies, columns, sums, bins, frame, n_accepted, n_faults, fault_x, first, last,
 ):
     """Transitions start + 1 to start + n of the tiles from first to last; every `thin`-th is a draw.
@@ -238,9 +239,6 @@ def advance_tiles(  # type: ignore[no-untyped-def]
     """
     transitions, energy_there, grad_there = advance_at(advance), energy_at(energy), grad_at(grad)
     width = x.shape[2]
-    room = np.empty(n_scratch * width + 7)
-    skip = -(room.ctypes.data // 8) % 8  # to the next cache line
-    scratch = room[skip : skip + n_scratch * width].reshape((n_scratch, width))
     for t in range(first, last):
         n_columns = min(width, n_chains - t * width)
         done = start

@@ -8,7 +8,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from fastebm._compile import inlined
+from fastebm._compile import inlined_borrowing
 from fastebm.lanes.lane import loaded, place, stored
 
 _SIDE = 4  # columns that are turned at a time
@@ -16,7 +16,7 @@ _LINE = 8  # numbers in a cache line
 _SHORT = 64  # numbers; the processor itself foresees what comes in longer rows
 
 
-@inlined
+@inlined_borrowing
 def keep(x, e, n_columns, first, draw, draws, energies, columns):  # type: ignore[no-untyped-def]
     """The first columns of a tile as draw number `draw` of the chains from `first`.
 
@@ -50,7 +50,7 @@ def keep(x, e, n_columns, first, draw, draws, energies, columns):  # type: ignor
             _foresee_next(draws, energies, c, draw)
 
 
-@inlined
+@inlined_borrowing
 def _foresee_next(draws, energies, c, draw):  # type: ignore[no-untyped-def]
     """Rows of chains lie far apart: let the next lines come while the kernel is at work."""
     for i in range(0, draws.shape[2], _LINE):

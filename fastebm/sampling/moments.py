@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastebm import tiles
 from fastebm._checks import FloatArray, finite_array
-from fastebm._compile import inlined
+from fastebm._compile import inlined_borrowing
 from fastebm.lanes.lane import load, load_row, store, store_row
 from fastebm.tiles import LANES
 
@@ -166,7 +166,7 @@ class MomentSums:
         self.n_draws = int(state["moment_draws"])
 
 
-@inlined
+@inlined_borrowing
 def record(draw, x, e, n_columns, sums, counts, frame, row):  # type: ignore[no-untyped-def]
     """Take in draw number `draw` = 0, 1, ... of the first columns of a tile; overwrites `row` (width,)."""
     dim, width = x.shape

@@ -26,7 +26,7 @@ class HMCTwin(Twin):
     def __init__(self, settings: FloatArray, dim: int) -> None:
         self.mean_steps, self.jitter = float(settings[0]), float(settings[1])
         self.scale = np.array(settings[_FRONT + dim : _FRONT + 2 * dim], dtype=float)
-        behind = settings[_FRONT + 2 * dim :]
+        behind = settings[_FRONT + 3 * dim :]
         self.root = np.diag(self.scale) if len(behind) == 0 else np.reshape(behind, (dim, dim))
 
     def n_steps(self, turn: int) -> int:
