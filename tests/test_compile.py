@@ -143,7 +143,7 @@ class TestFolderThatCannotBeWritten:
         assert _compile.cache_folder() == Path.home() / ".cache" / "fastebm"
 
 
-SCRIPT = """
+DEFINE = """
 import logging, sys
 import numpy as np
 import fastebm as eb
@@ -155,7 +155,9 @@ def half(a):
 @eb.energy(dim=2, theta={"k": 3.0})
 def spring(x, theta):
     return theta.k * half(x[0] ** 2 + x[1] ** 2)
-
+"""
+ONE = f"{DEFINE}print(spring.energy([1.0, 2.0]).hex())"
+SEVERAL = f"""{DEFINE}
 E = 0.5 * (spring + spring.with_theta(k=4.0))
 print(E.energy([1.0, 2.0]).hex(), spring.grad([1.0, 2.0]))
 """
@@ -176,13 +178,13 @@ def run(script, cache, **environment):
 def test_new_processes_and_edited_sources(tmp_path):
     """A new process compiles nothing, and an edit of a helper of the user's compiles what depends on it."""
     script, cache = tmp_path / "script.py", tmp_path / "cache"
-    script.write_text(SCRIPT)
+    script.write_text(SEVERAL)
     first, n = run(script, cache)
     assert n >= 6
     again, n_again = run(script, cache)
     assert again == first
     assert n_again == 0
-    script.write_text(SCRIPT.replace("0.5 * a", "0.25 * a"))
+    script.write_text(SEVERAL.replace("0.5 * a", "0.25 * a"))
     other, n_other = run(script, cache)
     assert other != first
     assert 0 < n_other < n
@@ -208,7 +210,7 @@ def test_code_of_several_processes_is_not_mixed_up(tmp_path):
 
 def test_a_module_that_is_renamed_keeps_its_code(tmp_path):
     script, cache = tmp_path / "script.py", tmp_path / "cache"
-    (tmp_path / "first.py").write_text(SCRIPT)
+    (tmp_path / "first.py").write_text(ONE)
     script.write_text("import first")
     before, _ = run(script, cache)
     (tmp_path / "first.py").rename(tmp_path / "second.py")
@@ -233,9 +235,9 @@ def test_a_process_whose_sources_are_edited_meanwhile_leaves_nothing_to_others(t
     shutil.copytree(Path(fastebm.__file__).parent, library, ignore=shutil.ignore_patterns("__pycache__"))
     source = library / "lanes" / "vectors.py"
     edit = f"import time, fastebm\ntime.sleep(0.1)\nopen({str(source)!r}, 'a').write('\\n')\n"
-    script.write_text(edit + SCRIPT)
+    script.write_text(edit + ONE)
     first, n = run(script, cache)
-    script.write_text(SCRIPT)
+    script.write_text(ONE)
     assert run(script, cache) == (first, n)
     assert run(script, cache) == (first, 0)
 

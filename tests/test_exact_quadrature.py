@@ -38,7 +38,7 @@ def test_a_claim_that_is_too_small_would_be_seen():
     assert not holds(grid, math.log(2.0))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds, dim=dims, n=st.integers(1, 3))
 def test_mixtures_of_any_shape(seed, dim, n):
     generator = np.random.default_rng(seed)
@@ -65,7 +65,7 @@ def test_mixtures_of_any_shape(seed, dim, n):
     assert grid.error < 1e-6 or dim == 3
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(seed=seeds, dim=dims, nu=st.floats(0.7, 20.0), power=st.floats(-3.0, 3.0))
 def test_power_tails(seed, dim, nu, power):
     generator = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ def test_power_tails(seed, dim, nu, power):
     assert holds(grid_of(PlainEnergy(energy, dim), rtol=1e-6), truth + dim * math.log(scale))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(a=st.floats(0.3, 8.0), b=st.floats(0.3, 8.0), lower=st.floats(-100.0, 100.0), width=st.floats(1e-3, 1e3))
 def test_poles_and_zeros_at_two_walls(a, b, lower, width):
     upper = lower + width
@@ -93,7 +93,7 @@ def test_poles_and_zeros_at_two_walls(a, b, lower, width):
     assert abs(grid.log_partition - truth) <= grid.error + blur
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(shape=st.floats(0.05, 30.0), power=st.floats(-3.0, 3.0), side=st.sampled_from([-1, 1]))
 def test_gamma_laws_on_either_half_line(shape, power, side):
     rate = 10.0**power
@@ -106,7 +106,7 @@ def test_gamma_laws_on_either_half_line(shape, power, side):
     assert holds(grid_of(PlainEnergy(energy, 1, domain)), truth)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(lower=st.floats(-9.0, 9.0), width=st.floats(1e-3, 20.0), kind=st.sampled_from(["domain", "bounds", "half"]))
 def test_normal_laws_cut_off(lower, width, kind):
     upper = math.inf if kind == "half" else lower + width
@@ -123,7 +123,7 @@ def test_normal_laws_cut_off(lower, width, kind):
     assert holds(grid, truth)
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(barrier=st.floats(0.5, 12.0), location=st.floats(0.5, 3.0), tilt=st.floats(-2.0, 2.0), beta=st.floats(0.3, 3.0))
 def test_tempered_double_wells_against_thirty_digits(barrier, location, tilt, beta):
     well = beta * eb.DoubleWell(2, barrier, location, tilt)
@@ -135,7 +135,7 @@ def test_tempered_double_wells_against_thirty_digits(barrier, location, tilt, be
     assert holds(grid_of(well), float(truth) + 0.5 * math.log(2.0 * math.pi / beta))
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(coupling=st.floats(-1.5, 1.5), power=st.floats(-4.0, 4.0), shift=st.floats(-100.0, 100.0))
 def test_scales_and_shifts_move_log_z_as_they_must(coupling, power, shift):
     scale = 10.0**power

@@ -46,7 +46,7 @@ class Normal:
         return 0.5 * self.dim * math.log(2.0 * math.pi) - 0.5 * np.linalg.slogdet(self.precision)[1]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(dim=st.integers(1, 60), log_a=st.floats(-2.0, 4.0), log_c=st.floats(-3.0, 4.0), far=st.floats(-3.0, 3.0))
 def test_normal_chains_of_any_length(dim, log_a, log_c, far):
     chain = Normal(dim, math.exp(log_a), math.exp(log_c), far)
@@ -54,7 +54,7 @@ def test_normal_chains_of_any_length(dim, log_a, log_c, far):
     assert abs(found.log_partition - chain.log_z()) <= found.error + 1e-12 * dim
 
 
-@settings(max_examples=15)
+@settings(max_examples=7)
 @given(dim=st.integers(1, 3), barrier=st.floats(0.05, 10.0), coupling=st.floats(-1.5, 10.0), beta=st.floats(0.2, 3.0))
 def test_log_z_is_that_of_quadrature(dim, barrier, coupling, beta):
     for E in (eb.QuarticChain(dim, barrier, coupling), beta * eb.QuarticChain(dim, barrier, coupling)):
@@ -64,7 +64,7 @@ def test_log_z_is_that_of_quadrature(dim, barrier, coupling, beta):
         assert z.error < 1e-7
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(dim=st.integers(1, 40), log_a=st.floats(-2.0, 4.0), log_c=st.floats(-3.0, 4.0), far=st.floats(-3.0, 3.0))
 def test_gradients_of_normal_chains(dim, log_a, log_c, far):
     chain = Normal(dim, math.exp(log_a), math.exp(log_c), far)

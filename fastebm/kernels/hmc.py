@@ -84,7 +84,7 @@ class HMC(Kernel):
         self, step_size: float | FloatArray, scale: FloatArray, path_length: float | None = None,
         betas: FloatArray | None = None,
     ) -> FloatArray:
-        """FRONT numbers, a center (dim,), step_size * scale (dim,), one over that, and, where it is a matrix, its rows."""
+        """FRONT numbers, a center (dim,), step_size * scale (dim,), one over that; its rows where it is a matrix."""
         if self.n_leapfrog is not None:
             n_steps, jitter = float(self.n_leapfrog), 0.5
         else:
