@@ -66,6 +66,17 @@ def test_faults_of_files_and_executors_come_first():
     assert "interrupted after 7 of 50 draws" in found[1]
 
 
+@pytest.mark.parametrize(("keep", "words"), [
+    ("draws", "run.draws holds all of the draws made so far"), ("last", "run.draws holds the last of the draws"),
+    ("moments", "run.moments are those of the draws"), ("draws.npy", "run.draws holds all of the draws"),
+])
+def test_where_the_draws_of_an_interrupted_run_are(keep, words):
+    run, chains = advanced(eb.RandomWalk(1.5))
+    vars(run)["interrupted"] = True
+    vars(run)["settings"] = run.settings | {"keep": keep}
+    assert words in said(run, chains, 7, 50)[0]
+
+
 def test_a_limit_that_was_reached_is_told():
     run, chains = advanced(eb.RandomWalk(1.5))
     vars(run)["converged"] = False

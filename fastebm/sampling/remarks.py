@@ -36,7 +36,8 @@ def remark(run: Run, chains: Chains, n_made: int, n_draws: int, faults: Sequence
     for fault in faults:
         say(fault)
     if run.interrupted:
-        say(f"interrupted after {n_made} of {n_draws} draws; run.draws holds the draws made so far.")
+        kept = {"moments": "run.moments are those", "last": "run.draws holds the last"}.get(run.settings["keep"])
+        say(f"interrupted after {n_made} of {n_draws} draws; {kept or 'run.draws holds all'} of the draws made so far.")
     elif run.converged is False:
         say(
             f"{n_draws} draws a chain were not enough for {run.settings['until']}; raise n_draws, or look at "
