@@ -53,7 +53,7 @@ class TestRight:
 
 
 def scaled(states, k, seed):
-    return KernelStep(RandomWalk(1.9), 0.95 * MIXTURE, 0)(states, k, seed)
+    return KernelStep(RandomWalk(1.9), 0.97 * MIXTURE, 0)(states, k, seed)
 
 
 def hot(states, k, seed):
@@ -62,7 +62,7 @@ def hot(states, k, seed):
 
 # name: what makes the kernel, delta, words of a fault
 WRONG = {
-    "energy x 0.95": (lambda: scaled, 0.015, "the energy is too high"),
+    "energy x 0.97": (lambda: scaled, 0.01, "the energy is too high"),
     "hot": (lambda: hot, 0.03, "the energy is too high"),
 }
 WRONG |= {
