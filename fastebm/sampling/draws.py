@@ -52,11 +52,23 @@ def keep(x, e, n_columns, first, draw, draws, energies, columns):  # type: ignor
 
 @inlined_borrowing
 def _foresee_next(draws, energies, c, draw):  # type: ignore[no-untyped-def]
-    """Rows of chains lie far apart: let the next lines come while the kernel is at work."""
-    for i in range(0, draws.shape[2], _LINE):
-        _foresee(draws, (c, draw + 1, i))
-    _foresee(draws, (c, draw + 1, draws.shape[2] - 1))
-    _foresee(energies, (c, draw + 1))
+    """Rows of chains lie far apart: let the next lines come while the kernel is at work.
+
+    A loop over a row's lines would take the registers of the loop around it: up to eight are asked for one by one.
+    """
+    end = draws.shape[2] - 1
+    _foresee(draws, (c, draw + 1, min(_LINE - 1, end)))  # the first line that is not this draw's last
+    _foresee(draws, (c, draw + 1, end))
+    if end >= 2 * _LINE:
+        _foresee(draws, (c, draw + 1, 2 * _LINE - 1))
+        _foresee(draws, (c, draw + 1, min(3 * _LINE - 1, end)))
+    if end >= 4 * _LINE:
+        _foresee(draws, (c, draw + 1, 4 * _LINE - 1))
+        _foresee(draws, (c, draw + 1, min(5 * _LINE - 1, end)))
+        _foresee(draws, (c, draw + 1, min(6 * _LINE - 1, end)))
+        _foresee(draws, (c, draw + 1, min(7 * _LINE - 1, end)))
+    if draw % _LINE == 0:
+        _foresee(energies, (c, draw + _LINE))
 
 
 def _turner(n_rows: int) -> Any:
