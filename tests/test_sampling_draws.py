@@ -18,8 +18,8 @@ def keep(x, e, n_columns, first, draw, draws, energies, columns):
 
 
 @given(
-    st.one_of(st.integers(1, 13), st.integers(63, 67)), st.integers(0, 2), st.integers(1, 16), st.integers(0, 5),
-    st.integers(1, 4), st.data(),
+    st.one_of(st.integers(1, 13), st.integers(15, 18), st.integers(31, 34), st.integers(63, 67)),
+    st.integers(0, 2), st.integers(1, 16), st.integers(0, 5), st.integers(1, 4), st.data(),
 )
 @settings(max_examples=150)
 def test_columns_become_rows_and_nothing_else_is_touched(dim, n_clamped, n_columns, first, n_draws, data):

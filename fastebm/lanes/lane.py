@@ -284,7 +284,7 @@ refuse(operator.getitem, 2, lambda _array, i: isinstance(i, LaneLike), f"an inde
 
 @lower_builtin("print_item", LaneLike)  # type: ignore[untyped-decorator]
 def _print(*_: Any) -> Any:
-    raise errors.NumbaNotImplementedError(f"fastebm: print() {NEEDS_ONE_CHAIN}")
+    raise errors.UnsupportedError(f"fastebm: print() {NEEDS_ONE_CHAIN}")
 
 
 def place(context: Any, builder: Any, kind: Any, array: Any, indices: Any, vector: Any) -> Any:

@@ -15,7 +15,7 @@ from fastebm.testing import stages
 from fastebm.testing.probes import LARGEST, Flags, Probe, thresholds
 from fastebm.testing.reports import NotRun, Tier
 from fastebm.testing.steps import KernelStep
-from fastebm.testing.twins import DelayedRejectionTwin, GibbsTwin, HMCTwin, Stream, Twin, twin_of
+from fastebm.testing.twins import DelayedRejectionTwin, GibbsTwin, HMCTwin, ProposalTwin, Stream, Twin, twin_of
 from fastebm.testing.twins.discrete import DiscreteTwin
 from fastebm.tiles import LANES
 
@@ -66,7 +66,10 @@ def algebra(step: KernelStep, energy: Energy, seed: int = 0) -> Tier:
             stages.rule(step, twin, generator, seed),
         ]
     else:
-        balance = _balance(twin, energy, X, generator) if twin.has_density else _turned_back(twin, energy, X, generator)
+        if isinstance(twin, ProposalTwin):
+            balance = _balance(twin, energy, X, generator)
+        else:
+            balance = _turned_back(twin, energy, X, generator)
         parts = [balance, _kept_on_a_lattice(twin, energy), _rule(step, twin, generator, seed)]
     for part in (*parts, _memory(step, energy, X, seed)):
         words += part[0]
@@ -85,7 +88,7 @@ def acceptance(log_ratio: FloatArray) -> FloatArray:
     return np.asarray(np.exp(np.minimum(log_ratio, 0.0)))
 
 
-def _balance(twin: Twin, energy: Energy, X: FloatArray, generator: np.random.Generator) -> Part:
+def _balance(twin: ProposalTwin, energy: Energy, X: FloatArray, generator: np.random.Generator) -> Part:
     """Detailed balance at proposals, at pairs from all over, and with energies as hostile as they come."""
     if not twin.is_exact:
         return ["no claim of detailed balance, since the rule tests nothing"], []
@@ -159,7 +162,7 @@ def _kept_on_a_lattice(twin: Twin, energy: Energy) -> Part:
         return ["no claim that pi K = pi"], []
     if isinstance(twin, DiscreteTwin):
         return _kept_on_states(twin, energy)
-    if not twin.has_density:
+    if not isinstance(twin, ProposalTwin):
         return ["pi K not computed, since proposals have no density that is known"], []
     lattice = _lattice(twin, energy)
     if isinstance(lattice, str):
@@ -198,6 +201,7 @@ def _kept_on_states(twin: Twin, energy: Energy) -> Part:
     if isinstance(twin, GibbsTwin):
         K = twin.matrix(energy.energy, states)
     else:
+        assert isinstance(twin, ProposalTwin)
         x, e_x, g_x, y, e_y, g_y = states[:, None], e[:, None], slopes[:, None], states[None], e[None], slopes[None]
         with np.errstate(invalid="ignore"):
             K = np.exp(twin.log_density(y, x, g_x)) * acceptance(twin.log_ratio(x, e_x, g_x, y, e_y, g_y))
@@ -279,7 +283,7 @@ def _residuals(twin: Twin, probe: Probe, seed: int) -> Iterator[Residuals]:
         f"x={x[c].tolist()} it is at {y[c].tolist()} and remembers the energy {probe.memory[0][c]}."
     )
 
-    if twin.has_density:  # of the proposal as it was rounded
+    if isinstance(twin, ProposalTwin):  # of the proposal as it was rounded
         hastings = twin.log_density(x, y, slope_y) - twin.log_density(y, x, slope_x)
     wanted = e_x - log_u + hastings if twin.is_tested else e_x
     if twin.is_tested:

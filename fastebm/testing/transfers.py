@@ -10,7 +10,7 @@ from fastebm._checks import FloatArray
 from fastebm.energies import Energy
 from fastebm.exact import quadrature
 from fastebm.testing.reports import NotRun
-from fastebm.testing.twins import Twin
+from fastebm.testing.twins import ProposalTwin, Twin
 
 _COARSE, _FINE = 1000, 2000  # nodes
 _FEWEST = 8.0  # nodes to a proposal's standard deviation
@@ -19,7 +19,7 @@ _KEPT = 1e-12  # of the law's height, below which its nodes are no guide to wher
 
 
 def expectations(
-    twin: Twin, energy: Energy, functions: FloatArray, nodes: FloatArray, starts: FloatArray, lengths: list[int]
+    twin: ProposalTwin, energy: Energy, functions: FloatArray, nodes: FloatArray, starts: FloatArray, lengths: list[int]
 ) -> list[FloatArray]:
     """E of functions after so many transitions from each start.
 
@@ -71,7 +71,7 @@ def mean_slopes(
     ------
     NotRun : more than one dimension; no exact law; proposals too short for a lattice.
     """
-    if not twin.has_density:
+    if not isinstance(twin, ProposalTwin):
         raise NotRun("its kernel's proposals have no density that is known")
     if energy.dim != 1:
         raise NotRun(f"transfer operators are computed in one dimension, and {energy.name} has {energy.dim}")

@@ -34,13 +34,13 @@ from fastebm.testing.twins.several import ParallelTemperingTwin, SeveralTwin
 from fastebm.testing.twins.slice import SliceTwin
 from fastebm.testing.twins.streams import Stream
 from fastebm.testing.twins.stretch import StretchTwin
-from fastebm.testing.twins.twin import Twin
+from fastebm.testing.twins.twin import ProposalTwin, Twin
 from fastebm.testing.twins.ula import ULATwin
 
 __all__ = [
     "TWINS", "BarkerTwin", "DelayedRejectionTwin", "GibbsTwin", "GibbsWithGradientsTwin", "HMCTwin", "MALATwin",
-    "ParallelTemperingTwin", "RandomWalkTwin", "SeveralTwin", "SliceTwin", "SpinFlipTwin", "Stream", "StretchTwin",
-    "Twin", "ULATwin", "twin_of",
+    "ParallelTemperingTwin", "ProposalTwin", "RandomWalkTwin", "SeveralTwin", "SliceTwin", "SpinFlipTwin", "Stream",
+    "StretchTwin", "Twin", "ULATwin", "twin_of",
 ]
 
 # By kernel; a subclass has the same twin. None stands for a subclass that follows another rule than what it is made of.

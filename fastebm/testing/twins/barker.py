@@ -6,10 +6,10 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.streams import Stream
-from fastebm.testing.twins.twin import Twin, log_normal
+from fastebm.testing.twins.twin import ProposalTwin, log_normal
 
 
-class BarkerTwin(Twin):
+class BarkerTwin(ProposalTwin):
     """y = x + b z, with b = 1 where a uniform number is below 1/(1 + exp(z dE/dx)), coordinate by coordinate.
 
     References

@@ -19,8 +19,6 @@ class DelayedRejectionTwin(Twin):
     L. Tierney and A. Mira (1999), doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2507::AID-SIM272>3.0.CO;2-J.
     """
 
-    has_density = False
-
     def __init__(self, settings: FloatArray, dim: int) -> None:
         long_steps, short_steps = np.split(np.asarray(settings, dtype=float), 2)
         self.first, self.second = RandomWalkTwin(long_steps, dim), RandomWalkTwin(short_steps, dim)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.streams import Stream
-from fastebm.testing.twins.twin import Energies, Twin
+from fastebm.testing.twins.twin import Energies, ProposalTwin, Twin
 
 
 class DiscreteTwin(Twin):
@@ -24,7 +24,7 @@ class DiscreteTwin(Twin):
         return self.values[generator.integers(len(self.values), size=(n, len(self.scale)))]
 
 
-class SpinFlipTwin(DiscreteTwin):
+class SpinFlipTwin(DiscreteTwin, ProposalTwin):
     """Another value at one coordinate, all alike.
 
     References
@@ -52,7 +52,7 @@ class SpinFlipTwin(DiscreteTwin):
         return np.where(n_changed == 1, -math.log(ways), -np.inf)
 
 
-class GibbsWithGradientsTwin(DiscreteTwin):
+class GibbsWithGradientsTwin(DiscreteTwin, ProposalTwin):
     """The value v at coordinate i with probability ~ exp((x_i - v) dE/dx_i / 2).
 
     References
@@ -97,7 +97,6 @@ class GibbsTwin(DiscreteTwin):
     S. Geman and D. Geman (1984), doi:10.1109/TPAMI.1984.4767596.
     """
 
-    has_density = False
     is_tested = False
 
     def __init__(self, settings: FloatArray, dim: int) -> None:

@@ -20,7 +20,6 @@ class HMCTwin(Twin):
     """
 
     needs_grad = True
-    has_density = False
     close = 1e-9
 
     def __init__(self, settings: FloatArray, dim: int) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from fastebm._checks import FloatArray
-from fastebm.testing.twins.twin import Twin, log_along, log_normal
+from fastebm.testing.twins.twin import ProposalTwin, log_along, log_normal
 
 
-class MALATwin(Twin):
+class MALATwin(ProposalTwin):
     """y = x - eps C dE/dx + sqrt(2 eps) C**(1/2) normal, with C = 1 or the matrix A A^T / (2 eps).
 
     References

@@ -7,12 +7,12 @@ import scipy
 
 from fastebm._checks import FloatArray
 from fastebm.testing.twins.streams import Stream
-from fastebm.testing.twins.twin import Twin, log_along, log_normal, standardised
+from fastebm.testing.twins.twin import ProposalTwin, log_along, log_normal, standardised
 
 _HALF = math.sqrt(3.0)
 
 
-class RandomWalkTwin(Twin):
+class RandomWalkTwin(ProposalTwin):
     """y = x + L z, with normal, uniform or Student-t numbers z of standard deviation 1 (of the t, of its normal part).
 
     References

@@ -20,7 +20,6 @@ class CompoundTwin(Twin):
     What `attempt` gives in the place of Hastings's ratio is +inf where a transition counts as accepted.
     """
 
-    has_density = False
     is_tested = False
     decides = True
     close = 1e-9

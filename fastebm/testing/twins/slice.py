@@ -29,7 +29,6 @@ class SliceTwin(Twin):
     I. Murray, R. P. Adams and D. J. C. MacKay (2010), Elliptical slice sampling, figure 2.
     """
 
-    has_density = False
     is_tested = False
 
     def __init__(self, settings: FloatArray, dim: int) -> None:

@@ -21,7 +21,6 @@ class StretchTwin(Twin):
     J. Goodman and J. Weare (2010), doi:10.2140/camcos.2010.5.65.
     """
 
-    has_density = False
     is_coupled = True
 
     def __init__(self, settings: FloatArray, dim: int) -> None:

@@ -1,4 +1,4 @@
-"""What twins have in common: propose, and accept by Hastings's rule."""
+"""What twins have in common: an attempt, and its test; Hastings's rule, where proposals have a density."""
 
 import abc
 import math
@@ -15,7 +15,7 @@ Energies = FloatArray | float
 
 
 class Twin(abc.ABC):
-    """A rule of transition that proposes and tests, in plain NumPy.
+    """A rule of transition that attempts and tests, in plain NumPy.
 
     Parameters
     ----------
@@ -30,7 +30,6 @@ class Twin(abc.ABC):
     is_tested : whether one exponential number decides on a proposal; otherwise every finite one is taken.
     is_discrete : whether coordinates take a few values only.
     decides : whether `attempt` tests by itself, so that where it leads is where the chain will be.
-    has_density : whether proposals have a density q(y | x) that is known.
     is_coupled : whether proposals depend on the other chains of a group, so that an attempt is one of whole groups.
     close : most that a position may differ by from the compiled one, against the size of its terms.
     """
@@ -41,21 +40,13 @@ class Twin(abc.ABC):
     is_tested = True
     is_discrete = False
     decides = False
-    has_density = True
     is_coupled = False
     close = 1e-12
 
     @abc.abstractmethod
     def __init__(self, settings: FloatArray, dim: int) -> None: ...
 
-    def propose(self, x: FloatArray, slope: FloatArray, numbers: FloatArray) -> FloatArray:
-        """y (..., dim) from x and dE/dx there, of that shape, and random numbers (..., k)."""
-        raise NotImplementedError
-
-    def log_density(self, y: FloatArray, x: FloatArray, slope_x: FloatArray) -> FloatArray:
-        """log q(y | x) with its constant (...,), for points (..., dim) that broadcast."""
-        raise NotImplementedError
-
+    @abc.abstractmethod
     def attempt(
         self, x: FloatArray, slope_x: FloatArray, numbers: FloatArray, grad: Callable[[Any], Any] | None, turn: int = 0,
         energy: Callable[[Any], Any] | None = None,
@@ -65,27 +56,12 @@ class Twin(abc.ABC):
         `turn` is the number of transitions before this one, for rules that are not the same in each; the energy is for
         those that look at more points than the proposal.
         """
-        y = self.propose(x, slope_x, numbers)
-        slope_y = self.slopes(grad, y)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return y, slope_y, self.log_density(x, y, slope_y) - self.log_density(y, x, slope_x)
 
     def decision(self, e_x: Energies, e_y: Energies, slope_y: FloatArray, hastings: FloatArray) -> FloatArray:
         """What log u has to be below for y to be accepted (...,); -inf where it never is."""
         with np.errstate(invalid="ignore", over="ignore"):
             found = np.subtract(e_x, e_y) + hastings
         return np.where(np.isfinite(e_y) & ~np.isnan(found), found, -np.inf)
-
-    def log_ratio(
-        self, x: FloatArray, e_x: Energies, slope_x: FloatArray, y: FloatArray, e_y: Energies, slope_y: FloatArray
-    ) -> FloatArray:
-        """log of pi(y) q(x | y) / (pi(x) q(y | x)) (...,): y is accepted when log u is below it.
-
-        -inf where y is never accepted: where its energy is infinite or nan, or where the ratio is no number.
-        """
-        with np.errstate(invalid="ignore", over="ignore"):
-            hastings = self.log_density(x, y, slope_y) - self.log_density(y, x, slope_x)
-        return self.decision(e_x, e_y, slope_y, hastings)
 
     def slopes(self, grad: Callable[[Any], Any] | None, X: FloatArray) -> FloatArray:
         """dE/dx at points X (..., dim); zeros where proposals do not depend on it."""
@@ -148,6 +124,38 @@ class Twin(abc.ABC):
                 here, e, slope = y, e_y, slope_y
             positions[t] = here
         return positions, accepts, closest
+
+
+class ProposalTwin(Twin):
+    """A rule whose proposals have a density q(y | x) that is known; Hastings's ratio follows from it."""
+
+    @abc.abstractmethod
+    def propose(self, x: FloatArray, slope: FloatArray, numbers: FloatArray) -> FloatArray:
+        """y (..., dim) from x and dE/dx there, of that shape, and random numbers (..., k)."""
+
+    @abc.abstractmethod
+    def log_density(self, y: FloatArray, x: FloatArray, slope_x: FloatArray) -> FloatArray:
+        """log q(y | x) with its constant (...,), for points (..., dim) that broadcast."""
+
+    def attempt(
+        self, x: FloatArray, slope_x: FloatArray, numbers: FloatArray, grad: Callable[[Any], Any] | None, turn: int = 0,
+        energy: Callable[[Any], Any] | None = None,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        y = self.propose(x, slope_x, numbers)
+        slope_y = self.slopes(grad, y)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return y, slope_y, self.log_density(x, y, slope_y) - self.log_density(y, x, slope_x)
+
+    def log_ratio(
+        self, x: FloatArray, e_x: Energies, slope_x: FloatArray, y: FloatArray, e_y: Energies, slope_y: FloatArray
+    ) -> FloatArray:
+        """log of pi(y) q(x | y) / (pi(x) q(y | x)) (...,): y is accepted when log u is below it.
+
+        -inf where y is never accepted: where its energy is infinite or nan, or where the ratio is no number.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            hastings = self.log_density(x, y, slope_y) - self.log_density(y, x, slope_x)
+        return self.decision(e_x, e_y, slope_y, hastings)
 
 
 def log_normal(away: FloatArray, scale: FloatArray) -> FloatArray:
